@@ -1,0 +1,1 @@
+"""Pawl's command line."""

@@ -1,0 +1,1 @@
+"""Pawl's domain: API types, statistics, verdicts, assignment; pure."""

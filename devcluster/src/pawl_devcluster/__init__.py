@@ -1,0 +1,1 @@
+"""Brings up a real Kubernetes with add-ons on one machine."""

@@ -1,0 +1,1 @@
+"""Reference application and demo of Pawl on real conversations."""

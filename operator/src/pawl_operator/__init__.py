@@ -1,0 +1,1 @@
+"""Pawl's operator: watches its kinds, decides, shifts traffic."""

@@ -1,0 +1,1 @@
+"""Pawl's services: collector, monitor, modelserver."""

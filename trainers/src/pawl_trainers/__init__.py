@@ -1,0 +1,1 @@
+"""Pawl's trainers: dataset to evaluated, exported model."""
