@@ -1,0 +1,98 @@
+"""Runs the test levels one after the other, from cheap to dear, and prints the seconds of each.
+
+`python -m tests.run` runs all levels; `python -m tests.run unit services` runs some; `python -m tests.run prove` runs
+the long ones. What later levels need (Kubernetes binaries, the gateway, images) is built in the background meanwhile.
+"""
+
+import argparse
+import re
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+LOGS = ROOT / ".demo" / "logs"
+
+# Warm budgets in minutes; a level that breaks its own moves its dearest test to `prove`.
+LEVELS = {"unit": 3, "apiserver": 5, "services": 3, "faults": 5, "cluster": 11}
+BACKGROUND = {
+    "build": (["-m", "pawl_devcluster", "build"], {"apiserver", "faults", "cluster"}),
+    "images": (["-m", "pawl_devcluster", "images"], {"cluster"}),
+}
+OUTCOME = re.compile(r"(\d+) (passed|failed|errors?)\b")
+
+
+@dataclass(frozen=True)
+class Result:
+    """What one level did; `failed` counts errors too."""
+
+    level: str
+    passed: int
+    failed: int
+    seconds: float
+    exit_code: int
+
+
+def run_level(level: str, extra: list[str]) -> Result:
+    """Run one level's tests, printing what pytest prints; pytest's exit code decides, the counts inform."""
+    print(f"\n=== {level}: tests/{level} (budget {LEVELS.get(level, 0)} min warm)", flush=True)
+    started = time.monotonic()
+    command = [sys.executable, "-m", "pytest", f"tests/{level}", "-q", "--durations=5", *extra]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    last = ""
+    if process.stdout is not None:
+        for line in process.stdout:
+            print(line, end="", flush=True)
+            last = line if OUTCOME.search(line) else last
+    exit_code = process.wait()
+    counts = {word.rstrip("s"): int(number) for number, word in OUTCOME.findall(last)}
+    failed = counts.get("failed", 0) + counts.get("error", 0)
+    return Result(level, counts.get("passed", 0), failed, time.monotonic() - started, exit_code)
+
+
+def start_background(levels: list[str]) -> dict[str, subprocess.Popen[bytes]]:
+    """Start what later levels will wait for anyway; its output goes to a log, its failure shows in that level."""
+    LOGS.mkdir(parents=True, exist_ok=True)
+    started = {}
+    for name, (arguments, needed_by) in BACKGROUND.items():
+        if needed_by & set(levels):
+            log = (LOGS / f"{name}.log").open("wb")
+            started[name] = subprocess.Popen([sys.executable, *arguments], cwd=ROOT, stdout=log, stderr=log)
+            print(f"background: {name} (log .demo/logs/{name}.log)", flush=True)
+    return started
+
+
+def report(results: list[Result]) -> int:
+    """Print the table and the closing line; return the exit code."""
+    print("\nlevel       passed  failed  seconds  budget")
+    for r in results:
+        print(f"{r.level:<11}{r.passed:>7}{r.failed:>8}{r.seconds:>9.0f}{LEVELS.get(r.level, 0) * 60:>8}")
+    passed, failed = sum(r.passed for r in results), sum(r.failed for r in results)
+    print(f"total      {passed:>7}{failed:>8}{sum(r.seconds for r in results):>9.0f}")
+    print(f"\n{passed} passed, {failed} failed", flush=True)
+    return 1 if any(r.exit_code for r in results) else 0
+
+
+def main() -> int:
+    """Run the levels named on the command line, all but `prove` without names; every level runs even if one fails."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("levels", nargs="*", help=f"some of {', '.join(LEVELS)}, or prove")
+    levels = parser.parse_args().levels or list(LEVELS)
+    unknown = set(levels) - {*LEVELS, "prove"}
+    if unknown:
+        parser.error(f"unknown level {', '.join(sorted(unknown))}; choose from {', '.join(LEVELS)}, prove")
+    background = start_background(levels)
+    try:
+        results = [run_level(level, ["--timeout=0"] if level == "prove" else []) for level in levels]
+    finally:
+        for process in background.values():
+            if process.poll() is None:
+                process.terminate()
+            process.wait()
+    return report(results)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
