@@ -1,0 +1,1 @@
+"""The one schema of interactions, labels and evidence, on SQLite or Postgres."""
