@@ -1,0 +1,1 @@
+"""The facts task: real chat messages, annotated spans of personal facts, and how an extractor is scored on them."""
