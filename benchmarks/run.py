@@ -1,0 +1,31 @@
+"""Runs every benchmark of this folder, each in a process of its own, and prints the table of what it wrote."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+
+
+def main() -> int:
+    """Run all; a benchmark that fails is named, the others still run. Exit code 1 if one failed."""
+    failed = [p.stem for p in sorted(HERE.glob("*.py")) if p.stem != "run" and run_one(p.stem)]
+    if failed:
+        print(f"failed: {', '.join(failed)}")
+    return 1 if failed else 0
+
+
+def run_one(name: str) -> int:
+    """Run `benchmarks.<name>` and print its rows; returns its exit code."""
+    print(f"=== {name}", flush=True)
+    code = subprocess.run([sys.executable, "-m", f"benchmarks.{name}"], cwd=HERE.parent, check=False).returncode
+    written = HERE / "results" / f"{name}.json"
+    if code == 0 and written.exists():
+        for row in json.loads(written.read_text())["rows"]:
+            print("  {metric}: {value} {unit}, {peer} {peer_value}, ratio {ratio} (aim {aim}, met {met})".format(**row))
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())
