@@ -1,0 +1,134 @@
+"""What `decide` may ask for, as data. Every action is idempotent: doing it twice, or after it was done, changes nothing.
+
+`apply` carries a Plan out in this order: the actions as listed, one status write (only if it changed), then the events.
+If an action fails, the rest of the plan is dropped, nothing is written to status, and the next pass decides again.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from pawl.api.rollout import RolloutStatus, ServeSpec
+
+
+@dataclass(frozen=True, slots=True)
+class EnsureWorkload:
+    """Create or repair Deployment and Service `<rollout>-<revision>` (server-side apply)."""
+
+    revision: str
+    source: str
+    digest: str
+    serve: ServeSpec
+    """Merged: `spec.serve` with the arm's partial override over it."""
+    replicas: int | None
+    """None: as `serve` says (replicas or autoscaling)."""
+    release: int
+    """For the annotation `pawl.dev/release`; `pawl.dev/source` and `pawl.dev/digest` are annotations too."""
+    owned: bool = True
+    """Whether the Rollout is its owner (an owner reference); a stable workload that shall outlive the Rollout has none."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScaleWorkload:
+    """Set the replicas of an existing workload."""
+
+    revision: str
+    replicas: int
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteWorkload:
+    """Delete Deployment, Service and autoscaler of a revision; absent is fine."""
+
+    revision: str
+
+
+@dataclass(frozen=True, slots=True)
+class Backend:
+    """One arm as the route shall know it."""
+
+    revision: str
+    service: str
+
+
+@dataclass(frozen=True, slots=True)
+class PatchRoute:
+    """Make our rule carry exactly [candidate, stable] with weights (weight, 100 - weight), or [stable] with 100 when candidate is None.
+
+    Each backendRef gets header filters x-pawl-arm, -revision, -release, -step. ``step`` 0 marks a route that is out of every step: a
+    rollback, or no release. ``mirror_percent`` 0 removes our mirrors; otherwise one mirror to each arm's Service.
+    """
+
+    candidate: Backend | None
+    stable: Backend
+    weight: int
+    release: int
+    step: int
+    mirror_percent: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class EnsureStickyPolicy:
+    """Write the policy that hashes the user's header over the arms, so that a user stays in an arm."""
+
+    header: str
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveStickyPolicy:
+    """Delete that policy; absent is fine."""
+
+
+@dataclass(frozen=True, slots=True)
+class TakeClaim:
+    """Try to take the rule's Lease. Losing the race is no failure; the next snapshot tells."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseClaim:
+    """Give the rule's Lease up if we hold it."""
+
+
+@dataclass(frozen=True, slots=True)
+class AddFinalizer:
+    """Keep the Rollout from vanishing while a release is on its way."""
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveFinalizer:
+    """Let the Rollout go."""
+
+
+Action = (
+    EnsureWorkload
+    | ScaleWorkload
+    | DeleteWorkload
+    | PatchRoute
+    | EnsureStickyPolicy
+    | RemoveStickyPolicy
+    | TakeClaim
+    | ReleaseClaim
+    | AddFinalizer
+    | RemoveFinalizer
+)
+
+FINALIZER = "pawl.dev/route"
+
+
+@dataclass(frozen=True, slots=True)
+class EventNote:
+    """A Kubernetes Event to send after the status was written."""
+
+    kind: Literal["Normal", "Warning"]
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The outcome of one pass. ``wake_at`` is the latest time of the next pass even if nothing changes; None: only on a change."""
+
+    status: RolloutStatus
+    actions: tuple[Action, ...] = ()
+    events: tuple[EventNote, ...] = ()
+    wake_at: datetime | None = None

@@ -1,0 +1,151 @@
+"""Everything that `decide` may know about one Rollout, as frozen data; `observe` fills it, nobody else adds to it.
+
+Absent is None or empty, never an exception: what could not be read is told apart from what is not there.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from fractions import Fraction
+
+from pawl.api.rollout import Rollout
+from pawl.evidence import ReleaseEvidence
+from pawl.gateway import GatewayCounters
+
+CANDIDATE = "candidate"
+STABLE = "stable"
+HASHED_BUCKET = "HashedBucket"
+
+
+@dataclass(frozen=True, slots=True)
+class WorkloadState:
+    """One model workload `<rollout>-<revision>` (with `spec.services`: the Service's endpoints), counted over its present pods."""
+
+    revision: str
+    exists: bool = True
+    desired: int = 0
+    ready: int = 0
+    available: int = 0
+    restarts: int = 0
+    last_terminated: datetime | None = None
+    """When a container of its pods last ended, whatever the exit code."""
+    not_ready_since: datetime | None = None
+    """Since when fewer pods are ready than desired; None while all are."""
+    source: str = ""
+    """Annotation `pawl.dev/source`; with digest and release it lets a lost status be rebuilt."""
+    digest: str = ""
+    release: int = 0
+    """Annotation `pawl.dev/release`: the release it was made for, 0 for the initial stable."""
+    owned: bool = True
+    """Whether it carries an owner reference to the Rollout, so that it goes when the Rollout goes."""
+
+
+@dataclass(frozen=True, slots=True)
+class RouteBackend:
+    """One backendRef of our rule. `arm`, `revision`, `release`, `step` come from its header filters.
+
+    They are None where a filter is missing or where the request and the response filter disagree; a backend that is not ours has
+    `ours=False` (its Service is neither a workload of this Rollout nor one of `spec.services`, and it carries no arm).
+    """
+
+    service: str
+    weight: int
+    ours: bool = True
+    arm: str | None = None
+    revision: str | None = None
+    release: int | None = None
+    step: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RouteMirror:
+    """One RequestMirror filter that Pawl put on the rule."""
+
+    service: str
+    percent: int
+
+
+@dataclass(frozen=True, slots=True)
+class RouteState:
+    """Our rule of the HTTPRoute as the API server holds it, and what its gateways say about it."""
+
+    generation: int
+    resource_version: str
+    backends: tuple[RouteBackend, ...]
+    mirrors: tuple[RouteMirror, ...] = ()
+    accepted: bool = False
+    """Every parent: condition Accepted is True."""
+    resolved: bool = False
+    """Every parent: condition ResolvedRefs is True."""
+    observed: bool = False
+    """Every parent: both conditions carry observedGeneration == generation. All three are False without any parent."""
+    parents: int = 0
+    message: str = ""
+    """What a parent complains about, for people."""
+    last_manager: str = ""
+    """The field manager that wrote the spec last, from managedFields."""
+
+    @property
+    def ours(self) -> tuple[RouteBackend, ...]:
+        """Our backends in their order on the route."""
+        return tuple(backend for backend in self.backends if backend.ours)
+
+    @property
+    def programmed(self) -> bool:
+        """Whether every gateway serves exactly this generation."""
+        return self.accepted and self.resolved and self.observed
+
+    def candidate_share(self, revision: str) -> Fraction:
+        """Return what `revision` gets of the traffic that goes to our backends, in percent."""
+        total = sum(backend.weight for backend in self.ours)
+        if total == 0:
+            return Fraction(0)
+        return Fraction(100 * sum(b.weight for b in self.ours if b.revision == revision), total)
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimState:
+    """The Lease that makes one Rollout the only writer of the rule. A claim whose holder is gone counts as free."""
+
+    held: bool = False
+    """This Rollout (by uid) holds it."""
+    holder: str | None = None
+    """`kind/name` of the holder, whoever it is; None: free."""
+
+
+@dataclass(frozen=True, slots=True)
+class RolloutSnapshot:
+    """A Rollout, its workloads, route, claim and metrics, all read within one pass."""
+
+    rollout: Rollout
+    uid: str
+    generation: int
+    deleting_since: datetime | None = None
+    """metadata.deletionTimestamp."""
+    finalizers: tuple[str, ...] = ()
+    workloads: Mapping[str, WorkloadState] = field(default_factory=dict)
+    """By revision; only workloads of this Rollout."""
+    route: RouteState | None = None
+    """None: the route, or the rule of that name in it, is not there."""
+    sticky_policy: bool = False
+    """Our BackendTrafficPolicy is there and as wanted."""
+    claim: ClaimState = field(default_factory=ClaimState)
+    evidence: ReleaseEvidence | None = None
+    """The monitor's evidence about this uid; None: the query answered and knew nothing, or it failed (see metrics_fresh_at)."""
+    gateway: Mapping[str, GatewayCounters] | None = None
+    """By arm (`candidate`, `stable`), raw samples of at least `hard_limits.lookback(plan)`; None: could not be read."""
+    metrics_fresh_at: datetime | None = None
+    """When a query of this fleet last succeeded; None: never. Older than `evidence_max_age` means Unavailable."""
+    evidence_max_age: timedelta = timedelta(seconds=45)
+    """max(3 scrapes, 2 monitor ticks)."""
+    clock_skew: timedelta = timedelta(0)
+    """Largest known difference of Prometheus' and our clock, absolute."""
+    error_source: str = "Gateway"
+    """Where hard limits are read: Gateway or Serving."""
+    capabilities: frozenset[str] = frozenset()
+    """What the cluster offers, for example HASHED_BUCKET."""
+
+    @property
+    def deleting(self) -> bool:
+        """Whether somebody deleted the Rollout."""
+        return self.deleting_since is not None
