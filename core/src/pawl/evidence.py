@@ -1,8 +1,8 @@
 """Evidence as the monitor exports it: Prometheus samples read into closed, checked values, or dropped with a reason.
 
-One group is (object uid, release, step, metric). It counts only if all its series come from one monitor and one closed batch, none is
-doubled and none is NaN or infinite; otherwise it is *dropped*, which judges as Unavailable, whereas a group that is not there (or has
-no closed batch yet) is simply no data.
+One group is (object uid, release, step, metric). It counts only if all its series come from one monitor and one
+closed batch, none is doubled and none is NaN or infinite; otherwise it is *dropped*, which judges as Unavailable,
+whereas a group that is not there (or has no closed batch yet) is simply no data.
 """
 
 from collections import defaultdict
@@ -106,8 +106,9 @@ class ReleaseEvidence:
 def parse_samples(samples: Iterable[Sample], releases: Mapping[str, int] | None = None) -> dict[str, ReleaseEvidence]:
     """Return the evidence by object uid.
 
-    ``releases`` names the release wanted of each uid; without an entry the highest release that has samples is taken (samples of
-    ended releases stay for a day). Samples without a uid or with a release that is no number are not ours and are ignored.
+    ``releases`` names the release wanted of each uid; without an entry the highest release that has samples is taken
+    (samples of ended releases stay for a day). Samples without a uid or with a release that is no number are not ours
+    and are ignored.
     """
     by_release: dict[tuple[str, int], list[Sample]] = defaultdict(list)
     for sample in samples:

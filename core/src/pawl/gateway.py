@@ -1,7 +1,8 @@
 """Requests, errors and latencies of one arm, read from the gateway's counters and differenced here.
 
-A scraped counter restarts at zero when its process does, and it may be exposed by several proxies. So the operator hands over the
-raw samples of each exposed series, and the difference over a window is taken here, with resets handled, where it can be tested.
+A scraped counter restarts at zero when its process does, and it may be exposed by several proxies. So the operator
+hands over the raw samples of each exposed series, and the difference over a window is taken here, with resets
+handled, where it can be tested.
 """
 
 from collections.abc import Mapping
@@ -41,8 +42,8 @@ class CounterSeries:
 class GatewayCounters:
     """One arm's counters at the gateway: all requests, the failed ones, and cumulative latency buckets.
 
-    ``buckets`` maps an upper edge in seconds (``inf`` for the last) to the series of cumulative counts, one per proxy.
-    An arm that nobody asked yet has empty tuples; that is "no requests", not "no metrics".
+    ``buckets`` maps an upper edge in seconds (``inf`` for the last) to the series of cumulative counts, one per
+    proxy. An arm that nobody asked yet has empty tuples; that is "no requests", not "no metrics".
     """
 
     requests: tuple[CounterSeries, ...] = ()

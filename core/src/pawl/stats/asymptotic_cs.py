@@ -1,7 +1,9 @@
-"""F2: asymptotic confidence sequences on a mean from its standard error (Waudby-Smith, Arbour, Sinha, Kennedy, Ramdas 2021).
+"""F2: asymptotic confidence sequences on a mean from its standard error (Waudby-Smith, Arbour, Sinha, Kennedy, Ramdas
+2021).
 
-The interval holds at all looks together, asymptotically: begin at about 30 units an arm. ``expected`` (N*) is where the interval is
-tightest; it has to be fixed before the first look. Multipliers at alpha 0.05 and n = N*: 3.0352 two-sided, 2.7791 one-sided.
+The interval holds at all looks together, asymptotically: begin at about 30 units an arm. ``expected`` (N*) is where
+the interval is tightest; it has to be fixed before the first look. Multipliers at alpha 0.05 and n = N*: 3.0352
+two-sided, 2.7791 one-sided.
 """
 
 from math import exp, inf, log, sqrt
@@ -26,7 +28,9 @@ def one_sided_width(n: float, standard_error: float, *, alpha: float, expected: 
 
 
 def two_sided_p(n: float, z: float, *, alpha: float, expected: float) -> float:
-    """Return the always-valid p-value of the two-sided sequence that was tuned for ``alpha``; z = estimate / standard error."""
+    """Return the always-valid p-value of the two-sided sequence that was tuned for ``alpha``; z = estimate / standard
+    error.
+    """
     _check(alpha, expected)
     r2 = _tuning(alpha, expected)
     return min(1.0, sqrt(n * r2 + 1.0) * exp(-r2 * z * z * n / (2.0 * (n * r2 + 1.0))))
@@ -35,7 +39,8 @@ def two_sided_p(n: float, z: float, *, alpha: float, expected: float) -> float:
 def needed(deviation: float, width: float, *, alpha: float, expected: float, most: float = 1e12) -> float:
     """Return how many units it takes until a one-sided bound lies within ``width`` > 0 of its estimate.
 
-    ``deviation`` is sqrt(n) times the standard error now, taken as constant. Returns ``most`` where even that is too few.
+    ``deviation`` is sqrt(n) times the standard error now, taken as constant. Returns ``most`` where even that is too
+    few.
     """
     if width <= 0:
         return most

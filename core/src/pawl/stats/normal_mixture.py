@@ -1,7 +1,8 @@
-"""F1: the normal mixture of a sub-Gaussian sum, two-sided and one-sided (Howard, Ramdas, McAuliffe, Sekhon 2021, eq. 14).
+"""F1: the normal mixture of a sub-Gaussian sum, two-sided and one-sided (Howard, Ramdas, McAuliffe, Sekhon 2021, eq.
+14).
 
-``total`` is a sum S with intrinsic time V (its variance so far). exp(log M) is a supermartingale that starts at 1: under the null
-it ever reaches 1/alpha with probability at most alpha, however often one looks.
+``total`` is a sum S with intrinsic time V (its variance so far). exp(log M) is a supermartingale that starts at 1:
+under the null it ever reaches 1/alpha with probability at most alpha, however often one looks.
 """
 
 from math import exp, log, sqrt

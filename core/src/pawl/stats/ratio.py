@@ -1,7 +1,8 @@
 """F12: a ratio of sums over users with a standard error that is robust to the clustering within users (delta method).
 
-Sums of one arm: K users, each with a numerator S and a denominator N; mean and m2 (sum of squared deviations) of both, and their
-comoment. R = mean(S) / mean(N). All are what Welford's update leaves behind, so they can be merged and survive restarts.
+Sums of one arm: K users, each with a numerator S and a denominator N; mean and m2 (sum of squared deviations) of
+both, and their comoment. R = mean(S) / mean(N). All are what Welford's update leaves behind, so they can be merged
+and survive restarts.
 """
 
 from collections.abc import Iterable
@@ -75,7 +76,8 @@ def sums_of(pairs: Iterable[tuple[float, float]]) -> RatioSums:
 def difference_error(first_error: float, second_error: float, covariance: float = 0.0) -> float:
     """Return the standard error of a difference of two estimates with the given errors and covariance.
 
-    Users in one arm only: 0. Users in both: the covariance of the two means (`paired_error` takes it from the users themselves).
+    Users in one arm only: 0. Users in both: the covariance of the two means (`paired_error` takes it from the users
+    themselves).
     """
     return sqrt(max(0.0, first_error**2 + second_error**2 - 2.0 * covariance))
 

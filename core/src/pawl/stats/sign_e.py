@@ -1,8 +1,9 @@
 """F14 (and F6b): the sign e-process on discordant pairs, a Beta mixture over "which of the two was wrong".
 
-Both models answer the same request; ``worse`` counts pairs in which only the candidate was wrong, ``better`` those in which only
-stable was. If neither is better, each discordant pair is a fair coin, and E ever reaches 1/alpha with probability at most alpha: exact.
-With a prior of strength k it is the errors-only test of two equally large groups (Lindon and Malek 2022).
+Both models answer the same request; ``worse`` counts pairs in which only the candidate was wrong, ``better`` those in
+which only stable was. If neither is better, each discordant pair is a fair coin, and E ever reaches 1/alpha with
+probability at most alpha: exact. With a prior of strength k it is the errors-only test of two equally large groups
+(Lindon and Malek 2022).
 """
 
 from math import log

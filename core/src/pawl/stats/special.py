@@ -16,7 +16,9 @@ def normal_cdf(x: float) -> float:
 
 
 def log_normal_cdf(x: float) -> float:
-    """Return ln of the standard normal distribution function; far left by its asymptotic series, so it never underflows."""
+    """Return ln of the standard normal distribution function; far left by its asymptotic series, so it never
+    underflows.
+    """
     if x > _TAIL:
         return log(normal_cdf(x))
     square = 1.0 / (x * x)

@@ -1,7 +1,8 @@
-"""F10: the sequential test of a sample ratio mismatch: do users fall into the arms as the weights say? (Lindon and Malek 2022)
+"""F10: the sequential test of a sample ratio mismatch: do users fall into the arms as the weights say? (Lindon and
+Malek 2022)
 
-log E compares a Dirichlet mixture around the expected shares with the shares themselves; it may be looked at after every user and
-reaches ln(1/alpha) with probability at most alpha while the assignment is as declared.
+log E compares a Dirichlet mixture around the expected shares with the shares themselves; it may be looked at after
+every user and reaches ln(1/alpha) with probability at most alpha while the assignment is as declared.
 """
 
 from collections.abc import Sequence
@@ -13,8 +14,9 @@ DEFAULT_STRENGTH = 1000.0
 def log_e(counts: Sequence[int], shares: Sequence[float], *, strength: float = DEFAULT_STRENGTH) -> float:
     """Return log E of users per arm against their expected shares.
 
-    ``counts`` >= 0 and ``shares`` > 0 are of equal length; shares are scaled to sum 1. ``strength`` > 0 is how strongly the mixture
-    sticks to the expected shares: large finds small deviations late, small finds large ones early.
+    ``counts`` >= 0 and ``shares`` > 0 are of equal length; shares are scaled to sum 1. ``strength`` > 0 is how
+    strongly the mixture sticks to the expected shares: large finds small deviations late, small finds large ones
+    early.
 
     Raises:
         ValueError: lengths differ, or a value is out of range.

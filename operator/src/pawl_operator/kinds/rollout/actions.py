@@ -1,7 +1,9 @@
-"""What `decide` may ask for, as data. Every action is idempotent: doing it twice, or after it was done, changes nothing.
+"""What `decide` may ask for, as data. Every action is idempotent: doing it twice, or after it was done, changes
+nothing.
 
-`apply` carries a Plan out in this order: the actions as listed, one status write (only if it changed), then the events.
-If an action fails, the rest of the plan is dropped, nothing is written to status, and the next pass decides again.
+`apply` carries a Plan out in this order: the actions as listed, one status write (only if it changed), then the
+events. If an action fails, the rest of the plan is dropped, nothing is written to status, and the next pass decides
+again.
 """
 
 from dataclasses import dataclass
@@ -25,7 +27,9 @@ class EnsureWorkload:
     release: int
     """For the annotation `pawl.dev/release`; `pawl.dev/source` and `pawl.dev/digest` are annotations too."""
     owned: bool = True
-    """Whether the Rollout is its owner (an owner reference); a stable workload that shall outlive the Rollout has none."""
+    """Whether the Rollout is its owner (an owner reference); a stable workload that shall outlive the Rollout has
+    none.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +57,12 @@ class Backend:
 
 @dataclass(frozen=True, slots=True)
 class PatchRoute:
-    """Make our rule carry exactly [candidate, stable] with weights (weight, 100 - weight), or [stable] with 100 when candidate is None.
+    """Make our rule carry exactly [candidate, stable] with weights (weight, 100 - weight), or [stable] with 100 when
+    candidate is None.
 
-    Each backendRef gets header filters x-pawl-arm, -revision, -release, -step. ``step`` 0 marks a route that is out of every step: a
-    rollback, or no release. ``mirror_percent`` 0 removes our mirrors; otherwise one mirror to each arm's Service.
+    Each backendRef gets header filters x-pawl-arm, -revision, -release, -step. ``step`` 0 marks a route that is out
+    of every step: a rollback, or no release. ``mirror_percent`` 0 removes our mirrors; otherwise one mirror to each
+    arm's Service.
     """
 
     candidate: Backend | None
@@ -126,7 +132,9 @@ class EventNote:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The outcome of one pass. ``wake_at`` is the latest time of the next pass even if nothing changes; None: only on a change."""
+    """The outcome of one pass. ``wake_at`` is the latest time of the next pass even if nothing changes; None: only on
+    a change.
+    """
 
     status: RolloutStatus
     actions: tuple[Action, ...] = ()

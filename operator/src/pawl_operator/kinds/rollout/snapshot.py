@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from fractions import Fraction
 
 from pawl.api.rollout import Rollout
+
 from pawl.evidence import ReleaseEvidence
 from pawl.gateway import GatewayCounters
 
@@ -19,7 +20,9 @@ HASHED_BUCKET = "HashedBucket"
 
 @dataclass(frozen=True, slots=True)
 class WorkloadState:
-    """One model workload `<rollout>-<revision>` (with `spec.services`: the Service's endpoints), counted over its present pods."""
+    """One model workload `<rollout>-<revision>` (with `spec.services`: the Service's endpoints), counted over its
+    present pods.
+    """
 
     revision: str
     exists: bool = True
@@ -44,8 +47,9 @@ class WorkloadState:
 class RouteBackend:
     """One backendRef of our rule. `arm`, `revision`, `release`, `step` come from its header filters.
 
-    They are None where a filter is missing or where the request and the response filter disagree; a backend that is not ours has
-    `ours=False` (its Service is neither a workload of this Rollout nor one of `spec.services`, and it carries no arm).
+    They are None where a filter is missing or where the request and the response filter disagree; a backend that is
+    not ours has `ours=False` (its Service is neither a workload of this Rollout nor one of `spec.services`, and it
+    carries no arm).
     """
 
     service: str
@@ -78,7 +82,8 @@ class RouteState:
     resolved: bool = False
     """Every parent: condition ResolvedRefs is True."""
     observed: bool = False
-    """Every parent: both conditions carry observedGeneration == generation. All three are False without any parent."""
+    """Every parent: both conditions carry observedGeneration == generation. All three are False without any parent.
+    """
     parents: int = 0
     message: str = ""
     """What a parent complains about, for people."""
@@ -131,9 +136,12 @@ class RolloutSnapshot:
     """Our BackendTrafficPolicy is there and as wanted."""
     claim: ClaimState = field(default_factory=ClaimState)
     evidence: ReleaseEvidence | None = None
-    """The monitor's evidence about this uid; None: the query answered and knew nothing, or it failed (see metrics_fresh_at)."""
+    """The monitor's evidence about this uid; None: the query answered and knew nothing, or it failed (see
+    metrics_fresh_at).
+    """
     gateway: Mapping[str, GatewayCounters] | None = None
-    """By arm (`candidate`, `stable`), raw samples of at least `hard_limits.lookback(plan)`; None: could not be read."""
+    """By arm (`candidate`, `stable`), raw samples of at least `hard_limits.lookback(plan)`; None: could not be read.
+    """
     metrics_fresh_at: datetime | None = None
     """When a query of this fleet last succeeded; None: never. Older than `evidence_max_age` means Unavailable."""
     evidence_max_age: timedelta = timedelta(seconds=45)
