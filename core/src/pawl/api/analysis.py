@@ -1,0 +1,138 @@
+"""What a release or an experiment is judged by: metrics, margins, hard limits, pairing."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from pawl.api.meta import ApiModel, Direction, Duration, Margin, Name, PairingMode, Percent, Probability
+from pawl.api.rules import Cel, ListMap
+from pawl.durations import parse_duration
+from pawl.rates import parse_percent
+
+MinUsers = Annotated[int, Field(strict=True, ge=10, le=100_000_000)]
+Requests = Annotated[int, Field(strict=True, ge=1, le=1_000_000_000)]
+
+
+class AnalysisMetric(ApiModel):
+    """One metric that is compared between the arms."""
+
+    name: Name
+    """name of a metric of the Component, such as accuracy, latency, satisfaction."""
+    role: Literal["Primary", "Guardrail"] = "Guardrail"
+    """role: the one Primary has to be shown non-inferior; a Guardrail only must not be proven harmed."""
+    direction: Direction | None = None
+    """direction says which way is better; absent: as the Component says."""
+    margin: Margin | None = None
+    """margin is the loss that still counts as harmless; absent: as the Component says."""
+    min_users: MinUsers | None = None
+    """minUsers is how many users each arm needs before the metric is judged; absent: as the Component says, else 30."""
+
+
+AnalysisMetrics = Annotated[
+    tuple[AnalysisMetric, ...],
+    Field(max_length=8),
+    ListMap("name"),
+    Cel(
+        "self.size() == 0 || self.filter(m, m.role == 'Primary').size() == 1",
+        "metrics needs exactly one metric with role Primary: it is the one that decides",
+        lambda items: not items or sum(item.role == "Primary" for item in items) == 1,
+    ),
+]
+
+
+class Pairing(ApiModel):
+    """Both revisions answer the same request: the same decision from far fewer labels."""
+
+    mode: PairingMode = "None"
+    """mode: Mirror (the gateway copies requests), Replay (the monitor sends logged inputs), Client (the SDK asks
+    both)."""
+    percent: Annotated[int, Field(strict=True, ge=1, le=100)] = 100
+    """percent of requests that both revisions answer."""
+
+
+def _within_percent(message: str) -> Cel:
+    return Cel("double(self.replace('%', '')) <= 100.0", message, lambda value: parse_percent(value) <= 1)
+
+
+class ErrorRateLimit(ApiModel):
+    """The share of failed requests of the candidate, read at the gateway."""
+
+    limit: Annotated[Percent, _within_percent("limit is a share of requests: at most 100%")] = "5%"
+    """limit above which the candidate is rolled back."""
+    for_: Annotated[Duration, Field(alias="for")] = "30s"
+    """for is how long the limit must be broken without a pause."""
+    min_requests: Requests = 50
+    """minRequests is how many requests the candidate must have had before the rate means anything."""
+
+
+class LatencyLimit(ApiModel):
+    """The 99th percentile of the candidate's answer time, read at the gateway."""
+
+    limit: Duration
+    """limit above which the candidate is rolled back."""
+    for_: Annotated[Duration, Field(alias="for")] = "30s"
+    """for is how long the limit must be broken without a pause."""
+    min_requests: Requests = 100
+    """minRequests is how many requests the candidate must have had before the percentile means anything."""
+
+
+class RestartLimit(ApiModel):
+    """Restarts of the candidate's containers."""
+
+    limit: Annotated[int, Field(strict=True, ge=0, le=1000)] = 2
+    """limit of restarts in one release; one more rolls back."""
+
+
+class ReadinessLimit(ApiModel):
+    """Readiness of the candidate's pods, once they have been ready."""
+
+    for_: Annotated[Duration, Field(alias="for")] = "30s"
+    """for is how long no pod may be ready."""
+
+
+class HardLimits(ApiModel):
+    """Limits that need no statistics: broken for long enough, the candidate is rolled back at once."""
+
+    error_rate: ErrorRateLimit = Field(default_factory=ErrorRateLimit)
+    """errorRate limits failed requests."""
+    p99: LatencyLimit | None = None
+    """p99 limits the slowest answers; absent: no limit."""
+    restarts: RestartLimit = Field(default_factory=RestartLimit)
+    """restarts limits crashes."""
+    readiness: ReadinessLimit = Field(default_factory=ReadinessLimit)
+    """readiness limits how long no pod is ready."""
+
+
+def at_least(wire: str, attribute: str, least: str) -> Cel:
+    """A duration field that must not be shorter than `least`."""
+    return Cel(
+        f"duration(self.{wire}) >= duration('{least}')",
+        f"{wire} must be at least {least}",
+        lambda value: parse_duration(getattr(value, attribute)) >= parse_duration(least),
+        field=wire,
+    )
+
+
+class Analysis(ApiModel):
+    """How evidence is gathered and judged."""
+
+    metrics: AnalysisMetrics = ()
+    """metrics to compare between stable and candidate; empty: only hardLimits decide."""
+    interval: Duration = "60s"
+    """interval between two evaluations."""
+    alpha: Probability = "0.05"
+    """alpha is the probability, over the whole release, of rolling back a candidate that does no harm."""
+    window: Duration = "24h"
+    """window is how long a user is observed from the first interaction of a step; then the user counts, once."""
+    label_delay: Duration = "0s"
+    """labelDelay is how long after the window's end feedback may still arrive."""
+    expected_users: Annotated[int, Field(strict=True, ge=10, le=1_000_000_000)] = 2000
+    """expectedUsers is the number of users at which the interval shall be tightest."""
+    on_stall: Literal["Hold", "Rollback"] = "Hold"
+    """onStall says what happens when a step's maxDuration ends without a decision."""
+    pairing: Pairing = Field(default_factory=Pairing)
+    """pairing lets both revisions answer the same requests."""
+    hard_limits: HardLimits = Field(default_factory=HardLimits)
+    """hardLimits roll back at once."""
+
+    rules = (at_least("interval", "interval", "1s"), at_least("window", "window", "1s"))

@@ -1,0 +1,270 @@
+"""The status of a Rollout: what is live, the release on its way, the evidence, and what was rejected."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from pawl.api.analysis import Analysis
+from pawl.api.meta import (
+    ApiModel,
+    Conditions,
+    Count,
+    Digest,
+    Name,
+    Number,
+    ObjectName,
+    Percentage,
+    Revision,
+    ShortText,
+    Text,
+    Timestamp,
+    Verdict,
+)
+from pawl.api.rules import SchemaNote
+from pawl.api.steps import Step
+
+Phase = Literal["Pending", "Progressing", "Paused", "RollingBack", "Baking", "Healthy", "Degraded"]
+ReleaseState = Literal[
+    "Preparing", "Progressing", "Baking", "RollingBack", "Promoted", "RolledBack", "Superseded", "Aborted"
+]
+TrafficMode = Literal["RequestWeights", "HashedBucket", "HeaderRule", "Flag"]
+Outcome = Literal["Promoted", "RolledBack", "Superseded", "Aborted"]
+MAX_REJECTED = 20
+MAX_HISTORY = 20
+MAX_EVIDENCE = 32
+ATOMIC = SchemaNote({"x-kubernetes-list-type": "atomic"})
+
+
+class BakePlan(ApiModel):
+    """The bake as frozen at the release's start."""
+
+    duration: ShortText
+    """duration of the bake."""
+    stable_share: Percentage = 0
+    """stableShare is the percentage left on the old stable."""
+
+
+class ReleasePlan(ApiModel):
+    """What a release follows, frozen when it starts; later edits of the spec count for the next one."""
+
+    steps: Annotated[tuple[Step, ...], Field(max_length=20), ATOMIC]
+    """steps with their requirements filled in."""
+    analysis: Analysis
+    """analysis with what it inherits from the Component filled in."""
+    bake: BakePlan
+    """bake after promotion."""
+    mode: TrafficMode
+    """mode in which traffic is split."""
+
+
+class StableStatus(ApiModel):
+    """The one truth of what is live."""
+
+    revision: Revision
+    """revision that is live."""
+    source: Annotated[str, Field(max_length=512)]
+    """source of its artifact."""
+    digest: Digest = ""
+    """digest of its artifact."""
+    service: Name
+    """service that answers for it."""
+    since: Timestamp
+    """since when it is live."""
+    release: Count = 0
+    """release that brought it; 0 is the initial one."""
+
+
+class ReleaseStatus(ApiModel):
+    """One candidate's way through the Rollout."""
+
+    number: Count
+    """number of the release, counted per Rollout."""
+    revision: Revision
+    """revision of the candidate."""
+    source: Annotated[str, Field(max_length=512)]
+    """source of its artifact."""
+    digest: Digest = ""
+    """digest of its artifact."""
+    service: Name
+    """service that answers for it."""
+    plan_hash: ShortText = ""
+    """planHash identifies the frozen plan."""
+    plan: ReleasePlan
+    """plan frozen at the start."""
+    state: ReleaseState
+    """state of the release."""
+    step: Count = 0
+    """step, from 1; 0 means that the candidate has no traffic yet."""
+    total_steps: Count = 0
+    """totalSteps of the plan."""
+    started_at: Timestamp
+    """startedAt is when the release began."""
+    step_started_at: Timestamp | None = None
+    """stepStartedAt is when the step's weight was seen on the route."""
+    hold_until: Timestamp | None = None
+    """holdUntil is the end of the step's hold."""
+    step_deadline: Timestamp | None = None
+    """stepDeadline is the end of the step's maxDuration."""
+    ready_deadline: Timestamp | None = None
+    """readyDeadline is when the candidate must be ready."""
+    bake_until: Timestamp | None = None
+    """bakeUntil is the end of the bake."""
+    cause: ShortText = ""
+    """cause of a rollback or an abort."""
+
+
+class Holder(ApiModel):
+    """Who has the route's traffic."""
+
+    kind: ShortText
+    """kind of the holder: Rollout or Experiment."""
+    name: ObjectName
+    """name of the holder."""
+    uid: ShortText
+    """uid of the holder."""
+    since: Timestamp
+    """since when it holds."""
+
+
+class TrafficStatus(ApiModel):
+    """What was asked of the route and what was seen on it."""
+
+    mode: TrafficMode | None = None
+    """mode in which traffic is split."""
+    desired: Percentage = 0
+    """desired is the candidate's share as decided."""
+    verified: Percentage = 0
+    """verified is the candidate's share as the gateway confirmed it."""
+    op_id: ShortText = ""
+    """opId names the route change on its way; empty when there is none."""
+    holder: Holder | None = None
+    """holder has the route's traffic; absent: nobody."""
+    error_source: Literal["Gateway", "Serving"] | None = None
+    """errorSource says where error rates are read."""
+
+
+class EvidenceStatus(ApiModel):
+    """One metric as it was last judged; estimates are candidate minus stable, positive is better."""
+
+    metric: Name
+    """metric that was judged."""
+    step: Count
+    """step it was judged on."""
+    batch: Count = 0
+    """batch is the last closed batch that counted."""
+    watermark: Timestamp | None = None
+    """watermark: everything received until then is in."""
+    users: Count = 0
+    """users in the smaller arm, or pairs of users with pairing."""
+    estimate: Number | None = None
+    """estimate of the difference."""
+    lower: Number | None = None
+    """lower end of the confidence sequence."""
+    upper: Number | None = None
+    """upper end of the confidence sequence."""
+    log_e: Number | None = None
+    """logE is the logarithm of the e-value against no harm."""
+    verdict: Verdict
+    """verdict on this metric."""
+    detectable: Number | None = None
+    """detectable is the smallest harm that this much data could have shown."""
+    eta: Timestamp | None = None
+    """eta is when a decision can be expected at the present rate."""
+
+
+class Rejected(ApiModel):
+    """A revision that was rolled back; it is not released again unless action Retry asks for it."""
+
+    revision: Revision
+    """revision that was rejected."""
+    digest: Digest = ""
+    """digest of its artifact."""
+    release: Count
+    """release in which it was rejected."""
+    reason: ShortText
+    """reason as a CamelCase word."""
+    time: Timestamp
+    """time of the rejection."""
+
+
+class HistoryEntry(ApiModel):
+    """A release that has ended."""
+
+    release: Count
+    """release number."""
+    revision: Revision
+    """revision of the candidate."""
+    digest: Digest = ""
+    """digest of its artifact."""
+    outcome: Outcome
+    """outcome of the release."""
+    started_at: Timestamp
+    """startedAt is when it began."""
+    finished_at: Timestamp
+    """finishedAt is when it ended."""
+    cause: ShortText = ""
+    """cause as a CamelCase word."""
+    message: Text = ""
+    """message is a sentence for people."""
+
+
+class LastAction(ApiModel):
+    """The action that was last looked at; an Abort is latched."""
+
+    verb: Literal["Abort", "Promote", "Retry", "Repin", "Approve"]
+    """verb that was asked."""
+    release: Count
+    """release it was asked for."""
+    generation: Count
+    """generation of the object in which it was asked."""
+    result: ShortText
+    """result as a CamelCase word."""
+
+
+class RollbackStatus(ApiModel):
+    """The last rollback and how long it took."""
+
+    release: Count
+    """release that was rolled back."""
+    cause: ShortText
+    """cause as a CamelCase word."""
+    message: Text = ""
+    """message is a sentence for people."""
+    t0: Timestamp | None = None
+    """t0 is the candidate's first harmful response."""
+    t1: Timestamp | None = None
+    """t1 is the first exported evidence by which it had to be rolled back."""
+    t2: Timestamp | None = None
+    """t2 is when the route was seen back at stable."""
+
+
+class RolloutStatus(ApiModel):
+    """What is so."""
+
+    conditions: Conditions = ()
+    """conditions: Ready, Accepted, Progressing, TrafficVerified, MetricsAvailable, RouteConflict, Underpowered,
+    ClockSkew."""
+    observed_generation: Count | None = None
+    """observedGeneration is the generation this status speaks of."""
+    phase: Phase | None = None
+    """phase in one word, for people."""
+    message: Text = ""
+    """message is the present state in one sentence."""
+    verdict: Verdict | None = None
+    """verdict on the present step."""
+    stable: StableStatus | None = None
+    """stable is what is live: the one truth."""
+    release: ReleaseStatus | None = None
+    """release is the last or present way of a candidate."""
+    traffic: TrafficStatus = Field(default_factory=TrafficStatus)
+    """traffic as asked and as seen."""
+    evidence: Annotated[tuple[EvidenceStatus, ...], Field(max_length=MAX_EVIDENCE), ATOMIC] = ()
+    """evidence that was judged last, per metric."""
+    rejected: Annotated[tuple[Rejected, ...], Field(max_length=MAX_REJECTED), ATOMIC] = ()
+    """rejected revisions, newest last."""
+    history: Annotated[tuple[HistoryEntry, ...], Field(max_length=MAX_HISTORY), ATOMIC] = ()
+    """history of ended releases, newest last."""
+    last_action: LastAction | None = None
+    """lastAction that was looked at."""
+    rollback: RollbackStatus | None = None
+    """rollback is the last one."""

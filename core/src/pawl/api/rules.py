@@ -1,0 +1,123 @@
+"""Validation rules written once: the CEL text for the API server and the same check for Python, side by side."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+
+
+@dataclass(frozen=True, slots=True)
+class Cel:
+    """One rule of an object: `rule` is evaluated by the API server, `check` by Python.
+
+    `check` is None for a rule about a change (`oldSelf`), which only the API server can see. `field` is the wire name
+    of the field to blame, empty for the object itself.
+    """
+
+    rule: str
+    message: str
+    check: Callable[[Any], bool] | None = None
+    field: str = ""
+
+    def json_schema(self) -> dict[str, str]:
+        """The entry for `x-kubernetes-validations`."""
+        entry = {"rule": self.rule, "message": self.message}
+        return entry | ({"fieldPath": f".{self.field}"} if self.field else {})
+
+    def verify(self, value: object) -> None:
+        """Raise the error that the API server would give."""
+        if self.check is not None and not self.check(value):
+            raise PydanticCustomError("rule", "{message}", {"message": self.message, "field": self.field})
+
+    def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """As an annotation of a field: check the value after its own validation."""
+
+        def check(value: object) -> object:
+            self.verify(value)
+            return value
+
+        return core_schema.no_info_after_validator_function(check, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """As an annotation of a field: add the rule to its schema."""
+        found = handler(schema)
+        found.setdefault("x-kubernetes-validations", []).append(self.json_schema())
+        return found
+
+
+def exactly_one_of(first: str, second: str, message: str) -> Cel:
+    """Of two optional fields (wire names, one word each or camelCase) exactly one is set."""
+    return Cel(
+        f"has(self.{first}) != has(self.{second})", message, lambda value: _has(value, first) != _has(value, second)
+    )
+
+
+def at_most_one_of(first: str, second: str, message: str) -> Cel:
+    """Of two optional fields at most one is set."""
+    return Cel(
+        f"!(has(self.{first}) && has(self.{second}))",
+        message,
+        lambda value: not (_has(value, first) and _has(value, second)),
+    )
+
+
+def immutable(field: str, remedy: str, *, optional: bool = False) -> Cel:
+    """A field that keeps its first value; an optional one may neither appear nor vanish later."""
+    same = f"self.{field} == oldSelf.{field}"
+    if optional:
+        same = f"has(self.{field}) == has(oldSelf.{field}) && (!has(self.{field}) || {same})"
+    return Cel(same, f"{field} is immutable: {remedy}", field=field)
+
+
+def set_once(field: str, remedy: str) -> Cel:
+    """An optional field that, once set, keeps its value."""
+    rule = f"!has(oldSelf.{field}) || (has(self.{field}) && self.{field} == oldSelf.{field})"
+    return Cel(rule, f"{field} cannot change once it is set: {remedy}", field=field)
+
+
+@dataclass(frozen=True, slots=True)
+class ListMap:
+    """A list of objects in which `key` (wire name) is unique, merged by key in server-side apply."""
+
+    key: str
+
+    def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """Refuse two items with one key, as the API server does."""
+
+        def check(items: tuple[object, ...]) -> tuple[object, ...]:
+            keys = [_get(item, self.key) for item in items]
+            for key in keys:
+                if keys.count(key) > 1:
+                    message = f"Duplicate value: {self.key} {key!r} appears twice; give each item its own {self.key}"
+                    raise PydanticCustomError("duplicate", "{message}", {"message": message, "field": ""})
+            return items
+
+        return core_schema.no_info_after_validator_function(check, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """Mark the list for the API server."""
+        found = handler(schema)
+        return found | {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": [self.key]}
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class SchemaNote:
+    """Extra keys for a field's schema, such as `x-kubernetes-preserve-unknown-fields`."""
+
+    keys: Mapping[str, object]
+    replace: bool = False
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """Merge the keys, or put them in the place of what pydantic found."""
+        return dict(self.keys) if self.replace else handler(schema) | dict(self.keys)
+
+
+def _get(value: object, wire: str) -> object:
+    return getattr(value, "".join(f"_{c.lower()}" if c.isupper() else c for c in wire))
+
+
+def _has(value: object, wire: str) -> bool:
+    return _get(value, wire) is not None
