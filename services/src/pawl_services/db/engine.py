@@ -9,7 +9,7 @@ from typing import Literal
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, OperationalError
 
 from pawl_services.db.tables import METADATA, receive_clock
 
@@ -52,9 +52,11 @@ class Database:
                 yield connection
 
     def ping(self) -> None:
-        """Raise sqlalchemy.exc.SQLAlchemyError when the database does not answer."""
-        with self.read() as connection:
-            connection.execute(text("SELECT 1"))
+        """Raise sqlalchemy.exc.SQLAlchemyError when the database does not answer, or answers but takes no writes."""
+        question = "SELECT 0" if self.backend == "sqlite" else "SELECT pg_is_in_recovery()::int"
+        with self.engine.connect() as connection:
+            if connection.execute(text(question)).scalar_one():
+                raise OperationalError("ping", None, Exception("this Postgres is a standby and takes no writes"))
 
     def watermark(self) -> int:
         """A receive time W (microseconds) with every row of `received_at` <= W visible to a read begun from now on.

@@ -1,0 +1,1 @@
+"""Takes interactions, feedback and paired predictions, and answers once they are durable."""

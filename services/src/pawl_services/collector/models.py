@@ -1,0 +1,120 @@
+"""What may be sent: bounded, typed, closed against unknown fields; `metadata` is the place for anything else."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from pydantic.alias_generators import to_camel
+
+MAX_BATCH = 1000
+MAX_PREDICTIONS = 32
+MAX_INT = 2**31 - 1
+_EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
+_LATEST = datetime(2100, 1, 1, tzinfo=UTC)
+
+
+def _plausible(moment: datetime) -> datetime:
+    if not _EARLIEST <= moment < _LATEST:
+        raise ValueError("must lie between the years 2000 and 2100")
+    return moment
+
+
+def _storable(text: str) -> str:
+    if "\x00" in text:
+        raise ValueError("must not contain the character U+0000, which a Postgres text cannot hold")
+    return text
+
+
+Text = Annotated[str, AfterValidator(_storable)]
+Moment = Annotated[AwareDatetime, AfterValidator(_plausible)]
+ComponentName = Annotated[str, Field(max_length=253, pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")]
+Label = Annotated[str, Field(min_length=1, max_length=63, pattern=r"^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$")]
+Count = Annotated[int, Field(ge=0, le=MAX_INT)]
+Milliseconds = Annotated[float, Field(ge=0, le=86_400_000, allow_inf_nan=False)]
+Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+Source = Literal["Mirror", "Replay", "Client"]
+
+
+class Sent(BaseModel):
+    """Base of all requests: camelCase on the wire, strict types, no unknown fields."""
+
+    model_config = ConfigDict(extra="forbid", alias_generator=to_camel, strict=True)
+
+
+class SentAnswer(Sent):
+    """What one component answered besides the interaction's own; `revision` is the model that did."""
+
+    component: ComponentName
+    output: Any
+    revision: Label
+    arm: Label | None = None
+    confidence: Share | None = None
+    latency_ms: Milliseconds | None = None
+
+
+class SentInteraction(Sent):
+    """One answered request. `user` is the application's own id of the person: it is never stored as sent."""
+
+    id: UUID
+    component: ComponentName
+    user: Annotated[Text, Field(min_length=1, max_length=512)]
+    time: Moment
+    input: Any
+    output: Any
+    latency_ms: Milliseconds | None = None
+    revision: Label | None = None
+    arm: Label | None = None
+    release: Count | None = None
+    step: Count | None = None
+    confidence: Share | None = None
+    session: Annotated[Text, Field(max_length=255)] | None = None
+    metadata: dict[str, Any] | None = None
+    predictions: Annotated[list[SentAnswer], Field(max_length=MAX_PREDICTIONS)] = []
+
+
+class SentPrediction(SentAnswer):
+    """What a revision answered to a request that another revision answered to the user."""
+
+    interaction: UUID
+    time: Moment
+    source: Source
+
+
+class SentFeedback(Sent):
+    """What a person said of an interaction; it may arrive before the interaction does.
+
+    `value` is an object: a correction needs `truth`; a confirmation may repeat it; thumbs need `up`, true or false.
+    """
+
+    id: UUID
+    interaction: UUID
+    kind: Literal["correction", "confirmation", "thumbs"]
+    time: Moment
+    value: dict[str, Any]
+
+    @model_validator(mode="after")
+    def _says_something(self) -> "SentFeedback":
+        if self.kind == "correction" and "truth" not in self.value:
+            raise ValueError('the value of a correction needs "truth"')
+        if self.kind == "thumbs" and not isinstance(self.value.get("up"), bool):
+            raise ValueError('the value of thumbs needs "up", true or false')
+        return self
+
+
+class Interactions(Sent):
+    """A batch."""
+
+    interactions: Annotated[list[SentInteraction], Field(max_length=MAX_BATCH)]
+
+
+class Feedback(Sent):
+    """A batch."""
+
+    feedback: Annotated[list[SentFeedback], Field(max_length=MAX_BATCH)]
+
+
+class Predictions(Sent):
+    """A batch."""
+
+    predictions: Annotated[list[SentPrediction], Field(max_length=MAX_BATCH)]

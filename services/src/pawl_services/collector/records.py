@@ -1,0 +1,145 @@
+"""Turns validated requests into rows: pseudonyms for people, microseconds for times, checked JSON texts for values."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from pydantic_core import PydanticSerializationError, to_json
+
+from pawl_services.collector.auth import Caller
+from pawl_services.collector.models import SentAnswer, SentFeedback, SentInteraction, SentPrediction
+from pawl_services.collector.pseudonym import Pseudonyms
+from pawl_services.db.rows import FeedbackRow, InteractionRow, PredictionRow
+from pawl_services.web.problem import Problem, ProblemError
+
+MAX_JSON_BYTES = 2**20
+# The component logs inside an interaction come from the application, as do the answers it asked for on the side.
+EMBEDDED_SOURCE = "Client"
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True)
+class Recorder:
+    """Makes rows for one caller."""
+
+    caller: Caller
+    pseudonyms: Pseudonyms
+
+    def interactions(self, sent: Sequence[SentInteraction]) -> tuple[list[InteractionRow], list[PredictionRow]]:
+        """Rows of the interactions and of the predictions inside them."""
+        rows, attached = [], []
+        for number, item in enumerate(sent):
+            path = f"interactions[{number}]"
+            rows.append(self._interaction(item, path))
+            for place, answer in enumerate(item.predictions):
+                where = f"{path}.predictions[{place}]"
+                moment = micros(item.time)
+                attached.append(self._prediction(answer, str(item.id), EMBEDDED_SOURCE, moment, where))
+        return rows, attached
+
+    def predictions(self, sent: Sequence[SentPrediction]) -> list[PredictionRow]:
+        """Rows of paired answers."""
+        return [
+            self._prediction(item, str(item.interaction), item.source, micros(item.time), f"predictions[{number}]")
+            for number, item in enumerate(sent)
+        ]
+
+    def feedback(self, sent: Sequence[SentFeedback]) -> list[FeedbackRow]:
+        """Rows of feedback."""
+        return [
+            FeedbackRow(
+                namespace=self.caller.namespace,
+                id=str(item.id),
+                interaction=str(item.interaction),
+                kind=item.kind,
+                time=micros(item.time),
+                value=json_text(item.value, f"feedback[{number}].value"),
+            )
+            for number, item in enumerate(sent)
+        ]
+
+    def _interaction(self, item: SentInteraction, path: str) -> InteractionRow:
+        self.caller.require(item.component, f"{path}.component")
+        raw = json_text({"metadata": item.metadata}, f"{path}.metadata") if item.metadata is not None else None
+        return InteractionRow(
+            namespace=self.caller.namespace,
+            id=str(item.id),
+            component=item.component,
+            user=self.pseudonyms.of(self.caller.namespace, item.user),
+            key_id=self.pseudonyms.key_id,
+            time=micros(item.time),
+            input=json_text(item.input, f"{path}.input"),
+            output=json_text(item.output, f"{path}.output"),
+            latency_ms=item.latency_ms,
+            revision=item.revision,
+            arm=item.arm,
+            release=item.release,
+            step=item.step,
+            confidence=item.confidence,
+            session=item.session,
+            raw=raw,
+        )
+
+    def _prediction(self, item: SentAnswer, interaction: str, source: str, moment: int, path: str) -> PredictionRow:
+        self.caller.require(item.component, f"{path}.component")
+        return PredictionRow(
+            namespace=self.caller.namespace,
+            interaction=interaction,
+            component=item.component,
+            revision=item.revision,
+            source=source,
+            arm=item.arm,
+            output=json_text(item.output, f"{path}.output"),
+            confidence=item.confidence,
+            latency_ms=item.latency_ms,
+            time=moment,
+        )
+
+
+def micros(moment: datetime) -> int:
+    """Microseconds since 1970 UTC; exact, unlike the float of `timestamp()`."""
+    return (moment - _EPOCH) // _MICROSECOND
+
+
+def json_text(value: object, path: str) -> str:
+    """The JSON text of a value. Raises ProblemError (422) for what the databases or readers could not take back."""
+    try:
+        encoded = to_json(value)
+    except (PydanticSerializationError, ValueError):
+        raise ProblemError(_refused(path, "holds a value that JSON cannot carry")) from None
+    if len(encoded) > MAX_JSON_BYTES:
+        raise ProblemError(_refused(path, f"is {len(encoded)} bytes of JSON; the most is {MAX_JSON_BYTES}"))
+    text = encoded.decode()
+    # The words may stand inside an ordinary text, so they only start the search that decides.
+    if "\\u0000" in text or "NaN" in text or "Infinity" in text:
+        _refuse_unstorable(value, path)
+    return text
+
+
+def _refuse_unstorable(value: object, path: str) -> None:
+    """Look into every part, without recursion: the parser bounds the depth, but not tightly."""
+    rest = [value]
+    while rest:
+        part = rest.pop()
+        if isinstance(part, dict):
+            rest.extend(part.keys())
+            rest.extend(part.values())
+        elif isinstance(part, list):
+            rest.extend(part)
+        elif isinstance(part, str) and "\x00" in part:
+            raise ProblemError(_refused(path, "contains the character U+0000, which Postgres cannot search"))
+        elif isinstance(part, float) and not math.isfinite(part):
+            raise ProblemError(_refused(path, "contains a number that is not finite, which JSON does not have"))
+
+
+def _refused(path: str, why: str) -> Problem:
+    return Problem(
+        status=422,
+        title="The request is not valid",
+        detail=f"{path}: {why}",
+        field=path,
+        remedy="remove or replace that part and send the request again",
+        errors=[{"field": path, "message": why}],
+    )
