@@ -109,6 +109,12 @@ class ReleaseStatus(ApiModel):
     """readyDeadline is when the candidate must be ready."""
     bake_until: Timestamp | None = None
     """bakeUntil is the end of the bake."""
+    clock_stopped_at: Timestamp | None = None
+    """clockStoppedAt is since when the hold does not count, because metrics, route or clocks cannot be trusted."""
+    paused: Literal["Gate", "Brake"] | None = None
+    """paused: Gate (the step asks for approval) or Brake (somebody moved traffic towards stable by hand)."""
+    previous: StableStatus | None = None
+    """previous is what was live when the release began: where a rollback goes."""
     cause: ShortText = ""
     """cause of a rollback or an abort."""
 
@@ -137,6 +143,8 @@ class TrafficStatus(ApiModel):
     """verified is the candidate's share as the gateway confirmed it."""
     op_id: ShortText = ""
     """opId names the route change on its way; empty when there is none."""
+    restored: Count = 0
+    """restored is how often this release's route was put back after somebody else had changed it."""
     holder: Holder | None = None
     """holder has the route's traffic; absent: nobody."""
     error_source: Literal["Gateway", "Serving"] | None = None

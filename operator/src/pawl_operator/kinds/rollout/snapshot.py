@@ -9,9 +9,9 @@ from datetime import datetime, timedelta
 from fractions import Fraction
 
 from pawl.api.rollout import Rollout
-
 from pawl.evidence import ReleaseEvidence
 from pawl.gateway import GatewayCounters
+from pawl.margins import MetricDefault
 
 CANDIDATE = "candidate"
 STABLE = "stable"
@@ -135,6 +135,9 @@ class RolloutSnapshot:
     sticky_policy: bool = False
     """Our BackendTrafficPolicy is there and as wanted."""
     claim: ClaimState = field(default_factory=ClaimState)
+    component_metrics: Mapping[str, MetricDefault] | None = None
+    """What the Component that spec.component names says about its metrics, by name; None: there is no such Component.
+    """
     evidence: ReleaseEvidence | None = None
     """The monitor's evidence about this uid; None: the query answered and knew nothing, or it failed (see
     metrics_fresh_at).
