@@ -15,10 +15,10 @@ class OperatorMetrics:
     def __init__(self) -> None:
         registry = self.registry = CollectorRegistry()
         self.weight_desired = Gauge(
-            "pawl_rollout_weight_desired", "Candidate weight asked for, percent", OBJECT, **made
+            "pawl_rollout_weight_desired", "Candidate weight asked for, percent", OBJECT, registry=registry
         )
         self.weight_verified = Gauge(
-            "pawl_rollout_weight_verified", "Candidate weight the gateway accepted, percent", OBJECT, **made
+            "pawl_rollout_weight_verified", "Candidate weight the gateway accepted, percent", OBJECT, registry=registry
         )
         self.verdicts = Counter("pawl_rollout_verdicts", "Verdicts by result", (*OBJECT, "result"), registry=registry)
         self.rollbacks = Counter("pawl_rollout_rollback", "Rollbacks by cause", (*OBJECT, "cause"), registry=registry)
@@ -29,7 +29,9 @@ class OperatorMetrics:
             registry=registry,
         )
         self.evidence_age = Gauge(
-            "pawl_rollout_evidence_age_seconds", "Age of the newest evidence of a live release", OBJECT, **made
+            "pawl_rollout_evidence_age_seconds",
+            "Age of the oldest of the newest evidence of live releases",
+            registry=registry,
         )
         self.drift = Counter(
             "pawl_rollout_route_drift", "Routes found changed by somebody else", OBJECT, registry=registry
@@ -42,10 +44,13 @@ class OperatorMetrics:
             "pawl_operator_reconcile_seconds", "Time of one pass", ("kind",), registry=registry
         )
         self.reconcile_errors = Counter(
-            "pawl_operator_reconcile_errors", "Passes that failed, by what failed", ("kind", "error"), **made
+            "pawl_operator_reconcile_errors", "Passes that failed, by what failed", ("kind", "error"), registry=registry
         )
         self.missed_events = Counter(
-            "pawl_operator_watch_missed", "Changes that a resync found and the watch had not shown", ("kind",), **made
+            "pawl_operator_watch_missed",
+            "Changes that a resync found and the watch had not shown",
+            ("kind",),
+            registry=registry,
         )
         self.prometheus_errors = Counter(
             "pawl_operator_prometheus_errors", "Failed queries to Prometheus", registry=registry
@@ -61,5 +66,5 @@ class OperatorMetrics:
 
     def forget(self, namespace: str, name: str) -> None:
         """Drop the gauges of an object that is gone."""
-        for gauge in (self.weight_desired, self.weight_verified, self.evidence_age):
+        for gauge in (self.weight_desired, self.weight_verified):
             gauge.remove(namespace, name)

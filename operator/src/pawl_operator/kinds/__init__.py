@@ -1,0 +1,1 @@
+"""The kinds of Pawl, one folder each: observe, decide, apply."""
