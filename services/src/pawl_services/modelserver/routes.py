@@ -56,7 +56,7 @@ class ModelServer:
     async def infer(self, request: Request, name: str, version: str | None) -> Response:
         """Answer one request and record it; report the answer where the request is a mirrored copy."""
         began = time.perf_counter()
-        mirrored = is_mirrored(request.headers.get("host", ""))
+        mirrored = is_mirrored(request.headers, self._metrics.revision)
         code = 500
         try:
             content, outputs = await self._predicted(request, self.runtime(name, version), mirrored=mirrored)
