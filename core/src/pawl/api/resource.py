@@ -1,7 +1,6 @@
-"""What holds for every kind as a whole: its name, its identity, its columns."""
+"""What holds for every kind as a whole: the rule about its name."""
 
 import re
-from dataclasses import dataclass
 
 from pawl.api.rules import Cel
 
@@ -14,32 +13,3 @@ NAME_RULE = Cel(
     "names of Services and Deployments are made from it",
     lambda value: len(value.metadata.name) <= MAX_NAME and _NAME.fullmatch(value.metadata.name) is not None,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """One column of `kubectl get`; priority 1 only shows with `-o wide`."""
-
-    name: str
-    path: str
-    type: str = "string"
-    priority: int = 0
-
-    def definition(self) -> dict[str, object]:
-        """The entry for `additionalPrinterColumns`."""
-        entry: dict[str, object] = {"name": self.name, "type": self.type, "jsonPath": self.path}
-        return entry | ({"priority": self.priority} if self.priority else {})
-
-
-@dataclass(frozen=True, slots=True)
-class Names:
-    """How a kind is called."""
-
-    kind: str
-    plural: str
-    short: str
-
-    @property
-    def singular(self) -> str:
-        """The kind in lower case."""
-        return self.kind.lower()

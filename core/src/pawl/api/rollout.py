@@ -17,11 +17,9 @@ from pawl.api.meta import (
 )
 from pawl.api.resource import NAME_RULE
 from pawl.api.rollout_status import RolloutStatus
-from pawl.api.rules import Cel, ListMap, SchemaNote, at_most_one_of, exactly_one_of, immutable
+from pawl.api.rules import Cel, ListMap, at_most_one_of, exactly_one_of, immutable
 from pawl.api.serving import ModelVersion, ServeSpec, ServicePair
 from pawl.api.steps import DEFAULT_STEPS, Steps
-
-ATOMIC = SchemaNote({"x-kubernetes-list-type": "atomic"})
 
 
 class RouteRef(ApiModel):
@@ -55,16 +53,20 @@ class Stickiness(ApiModel):
     """header that carries the user's id, in lower case."""
 
 
+Cron = Annotated[
+    str, StringConstraints(min_length=9, max_length=128, pattern=r"^[0-9A-Za-z*,/-]+( [0-9A-Za-z*,/-]+){4}$")
+]
+TimeZone = Annotated[
+    str, StringConstraints(min_length=1, max_length=64, pattern=r"^[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*$")
+]
+
+
 class StepWindow(ApiModel):
     """A time in which steps may be raised; rollback is possible at any time."""
 
-    cron: Annotated[
-        str, StringConstraints(min_length=9, max_length=128, pattern=r"^[0-9A-Za-z*,/-]+( [0-9A-Za-z*,/-]+){4}$")
-    ]
+    cron: Cron
     """cron says when the window opens: minute, hour, day of month, month, day of week."""
-    time_zone: Annotated[
-        str, StringConstraints(min_length=1, max_length=64, pattern=r"^[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*$")
-    ] = "UTC"
+    time_zone: TimeZone = "UTC"
     """timeZone of cron, an IANA name such as Europe/Berlin."""
     duration: Duration
     """duration for which the window stays open."""
@@ -134,7 +136,7 @@ class RolloutSpec(ApiModel):
     """stickiness says who stays on an arm."""
     steps: Steps = DEFAULT_STEPS
     """steps on the way from 0 to 100 percent."""
-    step_windows: Annotated[tuple[StepWindow, ...], Field(max_length=8), ATOMIC] = ()
+    step_windows: Annotated[tuple[StepWindow, ...], Field(max_length=8)] = ()
     """stepWindows limit when steps are raised; empty: at any time."""
     analysis: Analysis = Field(default_factory=Analysis)
     """analysis says what the candidate is judged by."""

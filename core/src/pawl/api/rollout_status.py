@@ -20,7 +20,6 @@ from pawl.api.meta import (
     Timestamp,
     Verdict,
 )
-from pawl.api.rules import SchemaNote
 from pawl.api.steps import Step
 
 Phase = Literal["Pending", "Progressing", "Paused", "RollingBack", "Baking", "Healthy", "Degraded"]
@@ -32,7 +31,6 @@ Outcome = Literal["Promoted", "RolledBack", "Superseded", "Aborted"]
 MAX_REJECTED = 20
 MAX_HISTORY = 20
 MAX_EVIDENCE = 32
-ATOMIC = SchemaNote({"x-kubernetes-list-type": "atomic"})
 
 
 class BakePlan(ApiModel):
@@ -47,7 +45,7 @@ class BakePlan(ApiModel):
 class ReleasePlan(ApiModel):
     """What a release follows, frozen when it starts; later edits of the spec count for the next one."""
 
-    steps: Annotated[tuple[Step, ...], Field(max_length=20), ATOMIC]
+    steps: Annotated[tuple[Step, ...], Field(max_length=20)]
     """steps with their requirements filled in."""
     analysis: Analysis
     """analysis with what it inherits from the Component filled in."""
@@ -266,11 +264,11 @@ class RolloutStatus(ApiModel):
     """release is the last or present way of a candidate."""
     traffic: TrafficStatus = Field(default_factory=TrafficStatus)
     """traffic as asked and as seen."""
-    evidence: Annotated[tuple[EvidenceStatus, ...], Field(max_length=MAX_EVIDENCE), ATOMIC] = ()
+    evidence: Annotated[tuple[EvidenceStatus, ...], Field(max_length=MAX_EVIDENCE)] = ()
     """evidence that was judged last, per metric."""
-    rejected: Annotated[tuple[Rejected, ...], Field(max_length=MAX_REJECTED), ATOMIC] = ()
+    rejected: Annotated[tuple[Rejected, ...], Field(max_length=MAX_REJECTED)] = ()
     """rejected revisions, newest last."""
-    history: Annotated[tuple[HistoryEntry, ...], Field(max_length=MAX_HISTORY), ATOMIC] = ()
+    history: Annotated[tuple[HistoryEntry, ...], Field(max_length=MAX_HISTORY)] = ()
     """history of ended releases, newest last."""
     last_action: LastAction | None = None
     """lastAction that was looked at."""

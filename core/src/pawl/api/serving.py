@@ -18,7 +18,7 @@ from pawl.api.meta import (
     SecretKeyRef,
     Source,
 )
-from pawl.api.rules import Cel, ListMap, SchemaNote, at_most_one_of, exactly_one_of
+from pawl.api.rules import Cel, ListMap, at_most_one_of, exactly_one_of
 
 Replicas = Annotated[int, Field(strict=True, ge=1, le=1000)]
 Port = Annotated[int, Field(strict=True, ge=1, le=65535)]
@@ -102,7 +102,7 @@ class LocalObject(ApiModel):
 
 
 Env = Annotated[tuple[EnvVar, ...], Field(max_length=128), ListMap("name")]
-Command = Annotated[tuple[Argument, ...], Field(max_length=64), SchemaNote({"x-kubernetes-list-type": "atomic"})]
+Command = Annotated[tuple[Argument, ...], Field(max_length=64)]
 NodeSelector = Annotated[dict[str, Annotated[str, StringConstraints(max_length=63)]], Field(max_length=32)]
 
 
@@ -154,9 +154,7 @@ class ServeSpec(ApiModel):
     """serviceAccountName is the identity of the pods."""
     node_selector: NodeSelector = Field(default_factory=dict)
     """nodeSelector chooses nodes by label."""
-    tolerations: Annotated[
-        tuple[Toleration, ...], Field(max_length=32), SchemaNote({"x-kubernetes-list-type": "atomic"})
-    ] = ()
+    tolerations: Annotated[tuple[Toleration, ...], Field(max_length=32)] = ()
     """tolerations let pods onto tainted nodes, for example GPU nodes."""
     overlay: FreeForm = Field(default_factory=dict)
     """overlay is a strategic merge patch on the pod template, for whatever the fields above do not offer."""

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from pawl.api.analysis import MinUsers
 from pawl.api.meta import ApiModel, Bool, Duration
-from pawl.api.rules import Cel, SchemaNote
+from pawl.api.rules import Cel
 from pawl.durations import parse_duration
 
 Requirement = Literal["NoHarm", "NonInferior"]
@@ -48,7 +48,6 @@ def _increasing(steps: tuple[Step, ...]) -> bool:
 Steps = Annotated[
     tuple[Step, ...],
     Field(min_length=1, max_length=MAX_STEPS),
-    SchemaNote({"x-kubernetes-list-type": "atomic"}),
     Cel(
         "self.map(s, s.setWeight).isSorted() && self.all(s, self.exists_one(t, t.setWeight == s.setWeight))",
         "setWeight must grow from step to step: order the steps, and use every weight once",

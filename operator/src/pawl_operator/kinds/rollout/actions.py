@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from pawl.api.rollout import RolloutStatus, ServeSpec
+from pawl.api.rollout_status import RolloutStatus
+from pawl.api.serving import ServeSpec
 
 
 @dataclass(frozen=True, slots=True)

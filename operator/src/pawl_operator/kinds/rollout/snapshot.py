@@ -143,7 +143,9 @@ class RolloutSnapshot:
     metrics_fresh_at).
     """
     gateway: Mapping[str, GatewayCounters] | None = None
-    """By arm (`candidate`, `stable`), raw samples of at least `hard_limits.lookback(plan)`; None: could not be read.
+    """By arm (`candidate`, `stable`), raw samples of `pawl.hard_limits.lookback(plan.analysis.hard_limits)`. Empty:
+    gateway metrics are switched off, or nobody asked an arm yet; None: they could not be read, which judges as
+    Unavailable.
     """
     metrics_fresh_at: datetime | None = None
     """When a query of this fleet last succeeded; None: never. Older than `evidence_max_age` means Unavailable."""

@@ -1,0 +1,290 @@
+"""From evidence to one of five verdicts, each with a reason for machines and a sentence for people. Pure.
+
+    Fail          harm beyond the margin is proven, or a hard limit is broken          -> roll back, at once
+    Unavailable   what was measured cannot be read, is old, or contradicts itself      -> hold, the clock stops
+    NoData        too few users, or no closed batch yet                                -> hold
+    Inconclusive  not shown to be harmless where that is asked, or the split is off    -> hold
+    Pass          none of these                                                        -> may raise once the hold is
+    over
+
+The worst of all metrics counts, in this order. Fail comes first: a broken limit or proven harm is fresh by
+definition, and no missing number elsewhere makes it less true. Old evidence proves nothing, neither harm nor
+harmlessness.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from math import log
+
+from pawl.api.analysis import AnalysisMetric
+from pawl.api.meta import Verdict
+from pawl.api.rollout_status import ReleasePlan
+from pawl.api.steps import Requirement
+from pawl.estimate import Interval, Question, estimate, seconds_to_decision
+from pawl.evidence import CANDIDATE, STABLE, MetricEvidence, ReleaseEvidence
+from pawl.gateway import GatewayCounters
+from pawl.hard_limits import Breach, WorkloadHealth, gateway_breach, workload_breach
+from pawl.margins import enough_users, harm_margin, least_users
+
+SKEW_LIMIT = timedelta(seconds=5)
+SPLIT_ALPHA = 0.01
+_ORDER: tuple[Verdict, ...] = ("Fail", "Unavailable", "NoData", "Inconclusive", "Pass")
+_SPLITS = {"srm": "SampleRatioMismatch", "response": "ResponseBias"}
+
+
+@dataclass(frozen=True, slots=True)
+class Observations:
+    """Everything that a judgement rests on besides the plan."""
+
+    evidence: ReleaseEvidence | None
+    """The monitor's evidence about this very release; None: there is none."""
+    gateway: Mapping[str, GatewayCounters] | None
+    """Counters by arm; empty: gateway metrics are switched off; None: they could not be read."""
+    workload: WorkloadHealth
+    step_started_at: datetime
+    """When the step's weight was verified; hard limits look no further back."""
+    fresh_at: datetime | None
+    """When Prometheus last answered."""
+    max_age: timedelta
+    """Age from which an answer, or the monitor's last look, is too old."""
+    clock_skew: timedelta = timedelta(0)
+    seen_before: bool = False
+    """Whether this release had evidence earlier: then none now means that it was lost."""
+
+
+@dataclass(frozen=True, slots=True)
+class MetricJudgement:
+    """One metric as judged; ``detectable`` is the smallest harm that this much data could have shown."""
+
+    metric: str
+    step: int
+    verdict: Verdict
+    reason: str
+    message: str
+    batch: int = 0
+    watermark: datetime | None = None
+    interval: Interval | None = None
+    margin: float | None = None
+    detectable: float | None = None
+    eta: datetime | None = None
+    log_e: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """The verdict on the present step. ``first_harm`` is t0 and ``seen_at`` t1 of a Fail, as far as they are known."""
+
+    verdict: Verdict
+    reason: str
+    message: str
+    metrics: tuple[MetricJudgement, ...] = ()
+    first_harm: datetime | None = None
+    seen_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Ask:
+    metric: AnalysisMetric
+    question: Question
+    requirement: Requirement
+    step: int
+    needed: int
+    comparative: bool
+    now: datetime = field(compare=False)
+
+
+def judge(plan: ReleasePlan, step: int, seen: Observations, now: datetime) -> Judgement:
+    """Return the verdict on ``step`` (1-based) of ``plan``, whose steps and metrics have everything filled in.
+
+    While the candidate bakes, pass the last step.
+    """
+    breach = workload_breach(plan.analysis.hard_limits, seen.workload, now)
+    if breach is not None:
+        return _broken(breach)
+    trouble = _trouble(plan, seen, now)
+    if trouble is not None and trouble[0] == "Unavailable":
+        return Judgement("Unavailable", trouble[1], trouble[2])
+    if seen.gateway:
+        counters = seen.gateway.get(CANDIDATE, GatewayCounters())
+        breach = gateway_breach(plan.analysis.hard_limits, counters, seen.step_started_at, now)
+        if breach is not None:
+            return _broken(breach)
+    if trouble is not None:
+        return Judgement(*trouble)
+    return _weigh(plan, step, seen, now)
+
+
+def comparative(plan: ReleasePlan, step: int) -> bool:
+    """Return whether both arms answer in ``step``, so that there is something to compare."""
+    return weight_of(plan, step) < 100 or plan.analysis.pairing.mode != "None"
+
+
+def weight_of(plan: ReleasePlan, step: int) -> int:
+    """Return the candidate's share in ``step`` (0 for step 0): setWeight, less what bake.stableShare keeps on stable."""
+    return min(plan.steps[step - 1].set_weight, 100 - plan.bake.stable_share) if step > 0 else 0
+
+
+def question_of(plan: ReleasePlan, metric: AnalysisMetric) -> Question:
+    """Return what is asked of ``metric``: harm at alpha over the number of metrics, harmlessness at alpha.
+
+    Harmlessness needs no correction: every metric that must be harmless has to be shown so (intersection-union test).
+    """
+    alpha, paired = float(plan.analysis.alpha), plan.analysis.pairing.mode != "None"
+    return Question(
+        harm_alpha=alpha / len(plan.analysis.metrics),
+        safe_alpha=alpha,
+        expected=float(plan.analysis.expected_users),
+        higher_is_better=metric.direction != "Lower",
+        paired_from=enough_users(metric) if paired else None,
+    )
+
+
+def _broken(breach: Breach) -> Judgement:
+    return Judgement("Fail", breach.cause, breach.message, (), breach.first_harm, breach.seen_at)
+
+
+def _trouble(plan: ReleasePlan, seen: Observations, now: datetime) -> tuple[Verdict, str, str] | None:
+    """Return verdict, reason and sentence if the measurements as a whole cannot be used."""
+    if seen.fresh_at is None or now - seen.fresh_at > seen.max_age:
+        since = f"since {seen.fresh_at:%H:%M:%S}" if seen.fresh_at else "yet"
+        return "Unavailable", "QueryFailed", f"Prometheus has not answered {since}: holding"
+    if seen.clock_skew > SKEW_LIMIT:
+        return "Unavailable", "ClockSkew", f"clocks differ by {seen.clock_skew.total_seconds():.0f} s: holding"
+    if seen.gateway is None:
+        return "Unavailable", "GatewayMetricsMissing", "the gateway's counters cannot be read: holding"
+    if not plan.analysis.metrics:
+        return None
+    looked = seen.evidence.computed_at if seen.evidence is not None else None
+    if seen.evidence is None or looked is None:
+        if seen.seen_before:
+            return "Unavailable", "EvidenceMissing", "the monitor's evidence about this release is gone: holding"
+        return "NoData", "NoEvidence", "the monitor has not reported about this release yet: holding"
+    if looked - now > SKEW_LIMIT:
+        return "Unavailable", "ClockSkew", "the monitor's clock is ahead of ours: holding"
+    if now - looked > seen.max_age:
+        return "Unavailable", "EvidenceStale", f"the monitor last looked at {looked:%H:%M:%S}: holding"
+    return None
+
+
+def _weigh(plan: ReleasePlan, step: int, seen: Observations, now: datetime) -> Judgement:
+    if seen.evidence is None or not plan.analysis.metrics:
+        return Judgement("Pass", "NoMetrics", "no hard limit is broken, and no metric is compared")
+    judged = tuple(_judge_metric(plan, metric, step, seen.evidence, now) for metric in plan.analysis.metrics)
+    worst = min(judged, key=lambda one: _ORDER.index(one.verdict))
+    if worst.verdict == "Fail":
+        t0, t1 = seen.evidence.first_harm, seen.evidence.computed_at
+        return Judgement("Fail", worst.reason, worst.message, judged, t0, t1)
+    if worst.verdict == "Pass":
+        return Judgement("Pass", "EvidencePasses", "; ".join(one.message for one in judged), judged)
+    return Judgement(worst.verdict, worst.reason, worst.message, judged)
+
+
+def _judge_metric(
+    plan: ReleasePlan, metric: AnalysisMetric, step: int, evidence: ReleaseEvidence, now: datetime
+) -> MetricJudgement:
+    groups, flaw = evidence.steps_of(metric.name), evidence.flaw_of(metric.name)
+    if flaw is not None:
+        message = f"{metric.name}: the monitor's series contradict each other ({flaw.value}): holding"
+        return MetricJudgement(metric.name, step, "Unavailable", flaw.value, message)
+    rules = plan.steps[step - 1]
+    ask = _Ask(
+        metric,
+        question_of(plan, metric),
+        rules.require or "NoHarm",
+        step,
+        rules.min_users or enough_users(metric),
+        comparative(plan, step),
+        now,
+    )
+    interval = estimate(groups, ask.question)
+    if interval is None:
+        return _without_interval(ask, groups)
+    margin = harm_margin(metric, interval.stable_value)
+    verdict, reason, message = _compare(ask, groups, interval, margin)
+    newest = groups[-1]
+    wait = seconds_to_decision(interval, margin, newest.label_rate, ask.question) if margin else None
+    return MetricJudgement(
+        metric.name,
+        step,
+        verdict,
+        reason,
+        message,
+        batch=newest.batch,
+        watermark=newest.watermark,
+        interval=interval,
+        margin=margin,
+        detectable=margin + interval.half_width if margin is not None else None,
+        eta=_later(now, wait),
+        log_e=newest.log_e.get("harm"),
+    )
+
+
+def _without_interval(ask: _Ask, groups: Sequence[MetricEvidence]) -> MetricJudgement:
+    name = ask.metric.name
+    if not ask.comparative:
+        message = f"{name}: not comparable at 100 percent, and no earlier step has evidence"
+        return MetricJudgement(name, ask.step, "Pass", "NotApplicable", message)
+    reason = "TooFewUsers" if groups else "NoClosedBatch"
+    message = f"{name}: {'fewer than two users in an arm' if groups else 'no closed batch'} so far: holding"
+    return MetricJudgement(name, ask.step, "NoData", reason, message, batch=groups[-1].batch if groups else 0)
+
+
+def _compare(
+    ask: _Ask, groups: Sequence[MetricEvidence], interval: Interval, margin: float | None
+) -> tuple[Verdict, str, str]:
+    shown = _sentence(ask.metric, interval)
+    if margin is None:
+        return "Inconclusive", "MarginUnknown", f"{shown}: a relative margin needs a stable value other than 0: holding"
+    if interval.upper < -margin and interval.users >= least_users(ask.metric):
+        return "Fail", "HarmProven", f"{shown} is beyond the margin {margin:.4g}: rolling back"
+    split = _split(groups, interval)
+    if split is not None:
+        return "Inconclusive", split, f"{shown}: users do not fall into the arms as they should ({split}): holding"
+    if _margin_exceeds(ask.metric, interval, margin):
+        return "Inconclusive", "MarginExceedsMetric", f"{shown}: the margin {margin:.4g} is as large as stable's value"
+    if ask.comparative and (have := _users_in_step(groups, ask.step, interval)) < ask.needed:
+        return "NoData", "TooFewUsers", f"{shown}: {have} of {ask.needed} users in this step: holding"
+    if ask.requirement == "NonInferior" and ask.metric.role == "Primary" and interval.lower <= -margin:
+        return "Inconclusive", "NotYetNonInferior", f"{shown} does not exclude the margin {margin:.4g} yet: holding"
+    word = "excludes" if interval.lower > -margin else "shows no harm beyond"
+    return "Pass", "EvidencePasses", f"{shown} {word} the margin {margin:.4g}"
+
+
+def _sentence(metric: AnalysisMetric, interval: Interval) -> str:
+    better = interval.estimate >= 0
+    above = better == (metric.direction != "Lower")
+    place = "equal to stable" if interval.estimate == 0 else f"{'above' if above else 'below'} stable"
+    amount = "" if interval.estimate == 0 else f"{abs(interval.estimate):.2g} "
+    return (
+        f"{metric.name} {amount}{place} (interval {interval.lower:.2g}..{interval.upper:.2g}, {interval.users} users)"
+    )
+
+
+def _margin_exceeds(metric: AnalysisMetric, interval: Interval, margin: float) -> bool:
+    absolute = metric.margin is not None and metric.margin.absolute is not None
+    higher = metric.direction != "Lower"
+    return absolute and higher and interval.stable_value is not None and margin >= interval.stable_value
+
+
+def _split(groups: Sequence[MetricEvidence], interval: Interval) -> str | None:
+    if interval.paired:
+        return None
+    for question, reason in _SPLITS.items():
+        if any(group.log_e.get(question, 0.0) >= log(1.0 / SPLIT_ALPHA) for group in groups):
+            return reason
+    return None
+
+
+def _users_in_step(groups: Sequence[MetricEvidence], step: int, interval: Interval) -> int:
+    for group in groups:
+        if group.step == step:
+            if interval.paired:
+                return group.paired.users if group.paired is not None else 0
+            return min((group.arms[arm].users if arm in group.arms else 0) for arm in (CANDIDATE, STABLE))
+    return 0
+
+
+def _later(now: datetime, seconds: float | None) -> datetime | None:
+    # Beyond a century a date says nothing, and datetime ends before infinity does.
+    return now + timedelta(seconds=round(seconds)) if seconds is not None and seconds < 3.2e9 else None
