@@ -8,18 +8,16 @@ from typing import Any
 
 import yaml
 
+from pawl_devcluster.settings import from_environment
+from pawl_devcluster.tools import make_tools
+
 ROOT = Path(__file__).resolve().parents[2]
 CHART = ROOT / "charts" / "pawl"
 
 
 def helm_binary() -> str:
     """Path of helm: PATH first, else the one of the development cluster (fetched once into the user's cache)."""
-    found = shutil.which("helm")
-    if found:
-        return found
-    from pawl_devcluster.helm import ensure_helm
-
-    return str(ensure_helm())
+    return shutil.which("helm") or str(make_tools(from_environment(), print).program("helm"))
 
 
 def template(*arguments: str, expect: int = 0) -> str:

@@ -1,0 +1,79 @@
+"""How the demo speaks: lines and tables, readable at 120 columns, plain where nobody watches."""
+
+from datetime import datetime
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table as RichTable
+
+from pawl_examples.history import Transition
+from pawl_examples.pace import Numbers, Times
+from pawl_examples.tables import Table
+
+COLUMNS = 120
+
+
+def make_console() -> Console:
+    """The console of standard output: at least 120 columns where it is no terminal."""
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=COLUMNS, no_color=True)
+
+
+def opening(times: Times, people: int, labelled: int) -> list[str]:
+    """The four lines that say what is real before anything is shown."""
+    return [
+        f"REAL        text, people, times and annotations: conversations of {people:,} people (chitchat-dataset, MIT)",
+        f"SIMULATED   who answers: {labelled} people confirm or correct by annotation; {times.rate:.0f} messages/s",
+        "PRETENDED   GPU: none is used; the models are linear and run on this machine's CPU",
+        f"COMPRESSED  24 h -> {times.hold} s a step, {times.bake} s of bake, {times.window} s of a user; the same code",
+    ]
+
+
+def people_line(counted: Numbers) -> str:
+    """minUsers, and what they follow from."""
+    steps = ", ".join(str(one) for one in counted.min_users)
+    return (
+        f"minUsers    from what these people give in one hold: {counted.labelled} prove people with a label -> "
+        f"accuracy {counted.min_users_paired} (paired); {counted.speaking} people speak -> steps {steps}"
+    )
+
+
+def closing() -> list[str]:
+    """What was not shown."""
+    return ["NOT SHOWN   CUDA, real users, real days"]
+
+
+def go_on(kubeconfig: str, *, kept: bool) -> list[str]:
+    """Three commands to go on with."""
+    if not kept:
+        return [
+            "make demo KEEP=1                             # the same, and leave it running",
+            "python -m pawl_devcluster up --addons gateway,prometheus   # an empty cluster to try your own on",
+            "less docs/tutorial/index.md                  # your first Rollout, step by step",
+        ]
+    return [
+        f"export KUBECONFIG={kubeconfig}",
+        "kubectl -n demo get rollouts.pawl.dev fact-extraction -o yaml",
+        "python -m pawl_devcluster down               # when you have seen enough",
+    ]
+
+
+def line_of(transition: Transition) -> str:
+    """One transition: clock, object, from -> to, the sentence from status."""
+    clock = transition.at.astimezone().strftime("%H:%M:%S")
+    return f"{clock} {transition.name}  {transition.before} -> {transition.after}  {transition.sentence}"
+
+
+def note(text: str, now: datetime) -> str:
+    """A line about something that the demo itself did to the cluster."""
+    return f"{now.astimezone().strftime('%H:%M:%S')} demo  {text}"
+
+
+def rich_table(table: Table) -> RichTable:
+    """A table as rich prints it."""
+    shown = RichTable(title=table.title, box=SIMPLE_HEAD, title_justify="left", pad_edge=False)
+    for column in table.columns:
+        shown.add_column(column, overflow="fold")
+    for row in table.rows:
+        shown.add_row(*row)
+    return shown
