@@ -93,13 +93,13 @@ class ReadinessLimit(ApiModel):
 class HardLimits(ApiModel):
     """Limits that need no statistics: broken for long enough, the candidate is rolled back at once."""
 
-    error_rate: ErrorRateLimit = Field(default_factory=ErrorRateLimit)
+    error_rate: ErrorRateLimit = ErrorRateLimit()
     """errorRate limits failed requests."""
     p99: LatencyLimit | None = None
     """p99 limits the slowest answers; absent: no limit."""
-    restarts: RestartLimit = Field(default_factory=RestartLimit)
+    restarts: RestartLimit = RestartLimit()
     """restarts limits crashes."""
-    readiness: ReadinessLimit = Field(default_factory=ReadinessLimit)
+    readiness: ReadinessLimit = ReadinessLimit()
     """readiness limits how long no pod is ready."""
 
 
@@ -130,9 +130,9 @@ class Analysis(ApiModel):
     """expectedUsers is the number of users at which the interval shall be tightest."""
     on_stall: Literal["Hold", "Rollback"] = "Hold"
     """onStall says what happens when a step's maxDuration ends without a decision."""
-    pairing: Pairing = Field(default_factory=Pairing)
+    pairing: Pairing = Pairing()
     """pairing lets both revisions answer the same requests."""
-    hard_limits: HardLimits = Field(default_factory=HardLimits)
+    hard_limits: HardLimits = HardLimits()
     """hardLimits roll back at once."""
 
     rules = (at_least("interval", "interval", "1s"), at_least("window", "window", "1s"))

@@ -132,15 +132,15 @@ class RolloutSpec(ApiModel):
     """serve is the pod template of every revision."""
     services: ServicePair | None = None
     """services are run by somebody else, in place of serve."""
-    stickiness: Stickiness = Field(default_factory=Stickiness)
+    stickiness: Stickiness = Stickiness()
     """stickiness says who stays on an arm."""
     steps: Steps = DEFAULT_STEPS
     """steps on the way from 0 to 100 percent."""
     step_windows: Annotated[tuple[StepWindow, ...], Field(max_length=8)] = ()
     """stepWindows limit when steps are raised; empty: at any time."""
-    analysis: Analysis = Field(default_factory=Analysis)
+    analysis: Analysis = Analysis()
     """analysis says what the candidate is judged by."""
-    bake: Bake = Field(default_factory=Bake)
+    bake: Bake = Bake()
     """bake keeps the old stable for a while after promotion."""
     stable_capacity: Literal["Full", "Match"] = "Full"
     """stableCapacity: Full keeps stable at full size during a release, Match lets it shrink with its share."""

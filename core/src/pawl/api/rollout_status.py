@@ -262,7 +262,7 @@ class RolloutStatus(ApiModel):
     """stable is what is live: the one truth."""
     release: ReleaseStatus | None = None
     """release is the last or present way of a candidate."""
-    traffic: TrafficStatus = Field(default_factory=TrafficStatus)
+    traffic: TrafficStatus = TrafficStatus()
     """traffic as asked and as seen."""
     evidence: Annotated[tuple[EvidenceStatus, ...], Field(max_length=MAX_EVIDENCE)] = ()
     """evidence that was judged last, per metric."""

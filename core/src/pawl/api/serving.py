@@ -146,7 +146,7 @@ class ServeSpec(ApiModel):
     """probePath is the path of probe http."""
     drain: Duration = "5s"
     """drain is how long a pod that was told to stop goes on answering, so that no request is lost."""
-    resources: Resources = Field(default_factory=Resources)
+    resources: Resources = Resources()
     """resources of the model container."""
     image_pull_secrets: Annotated[tuple[LocalObject, ...], Field(max_length=8), ListMap("name")] = ()
     """imagePullSecrets name Secrets for the image's registry."""

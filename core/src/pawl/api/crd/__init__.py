@@ -1,0 +1,1 @@
+"""Makes the CustomResourceDefinitions out of the API types."""

@@ -1,0 +1,308 @@
+"""TrainingRun: one training of one component, from a dataset to a registered version behind a gate."""
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field, StringConstraints
+
+from pawl.api.meta import (
+    ApiModel,
+    Bool,
+    Conditions,
+    Count,
+    Digest,
+    Duration,
+    FreeForm,
+    Image,
+    LongDuration,
+    Name,
+    Number,
+    ObjectMeta,
+    Percentage,
+    Probability,
+    Rate,
+    ShortText,
+    Text,
+    Timestamp,
+)
+from pawl.api.resource import NAME_RULE
+from pawl.api.rules import Cel, ListMap, at_most_one_of, immutable
+from pawl.api.serving import Command, ModelVersion, Resources
+
+ParameterName = Annotated[str, StringConstraints(min_length=1, max_length=128)]
+
+
+class Snapshot(ApiModel):
+    """A dataset that was built before."""
+
+    uri: Annotated[str, StringConstraints(min_length=1, max_length=512, pattern=r"^[!-~]+$")]
+    """uri of the snapshot's folder."""
+    digest: Annotated[str, StringConstraints(max_length=71, pattern=r"^sha256:[0-9a-f]{64}$")]
+    """digest of the folder."""
+
+
+class Split(ApiModel):
+    """How examples are divided: by person, so that nobody is in two parts, and by time, so that test is the newest."""
+
+    validation_percent: Annotated[int, Field(strict=True, ge=1, le=40)] = 10
+    """validationPercent of the people."""
+    test_percent: Annotated[int, Field(strict=True, ge=1, le=40)] = 20
+    """testPercent of the people."""
+
+
+class Dataset(ApiModel):
+    """What is learned from."""
+
+    window: LongDuration | None = None
+    """window of time that is looked back; absent: everything."""
+    snapshot: Snapshot | None = None
+    """snapshot that was built before, in place of window."""
+    min_examples: Annotated[int, Field(strict=True, ge=1, le=1_000_000_000)] = 1000
+    """minExamples below which nothing is trained."""
+    split: Split = Split()
+    """split into train, validation and test."""
+
+    rules = (
+        at_most_one_of("window", "snapshot", "set at most one of window and snapshot: a snapshot has its own window"),
+    )
+
+
+class PodPlan(ApiModel):
+    """The pods of one role."""
+
+    resources: Resources = Resources()
+    """resources of each pod."""
+    template: FreeForm = Field(default_factory=dict)
+    """template is a strategic merge patch on the pod template."""
+
+
+class Workers(PodPlan):
+    """The workers of a Ray cluster."""
+
+    replicas: Annotated[int, Field(strict=True, ge=1, le=1000)] = 1
+    """replicas is the number of workers."""
+
+
+class KubeRay(ApiModel):
+    """A Ray cluster that is made for this run by KubeRay."""
+
+    head: PodPlan = PodPlan()
+    """head of the cluster."""
+    worker: Workers = Workers()
+    """worker group of the cluster."""
+
+
+class Engine(ApiModel):
+    """Where the training runs."""
+
+    kube_ray: KubeRay | None = None
+    """kubeRay makes a Ray cluster for the run."""
+    ray_address: (
+        Annotated[str, StringConstraints(min_length=8, max_length=256, pattern=r"^(ray|https?)://[!-~]+$")] | None
+    ) = None
+    """rayAddress of a Ray cluster that is there, ray://… or http://…."""
+    job: PodPlan | None = None
+    """job is a plain Kubernetes Job."""
+
+    rules = (
+        Cel(
+            "[has(self.kubeRay), has(self.rayAddress), has(self.job)].filter(x, x).size() == 1",
+            "set exactly one of kubeRay, rayAddress and job",
+            lambda value: [value.kube_ray, value.ray_address, value.job].count(None) == 2,
+        ),
+    )
+
+
+class Gate(ApiModel):
+    """What a new version must show before it is registered."""
+
+    metric: Name = "accuracy"
+    """metric of the Component on which the gate stands."""
+    champion: ModelVersion | None = None
+    """champion is the opponent, pinned when the run is made; absent: only the floor counts."""
+    floor: Rate | None = None
+    """floor that the version must reach in any case."""
+    min_improvement: Rate = "0"
+    """minImprovement over the champion."""
+    alpha: Probability = "0.05"
+    """alpha is the probability of passing a version that is no better."""
+
+
+_CUSTOM_NEEDS_IMAGE = Cel(
+    "self.trainer != 'custom' || has(self.image)",
+    "trainer custom needs image: name the image that trains",
+    lambda plan: plan.trainer != "custom" or plan.image is not None,
+    field="image",
+)
+
+
+class TrainingPlan(ApiModel):
+    """The part of a TrainingRun that a LearningLoop may hold as a template."""
+
+    trainer: Literal["token-classification", "linear-tagger", "trust-score", "policy", "custom"]
+    """trainer that does the work; custom runs image with the contract of environment variables and files."""
+    image: Image | None = None
+    """image of the trainer; absent: the one that the chart names. custom needs it."""
+    command: Command = ()
+    """command of a custom trainer; empty: the image's entry point."""
+    dataset: Dataset = Dataset()
+    """dataset to learn from."""
+    base_model: Annotated[str, StringConstraints(min_length=1, max_length=512, pattern=r"^[!-~]+$")] | None = None
+    """baseModel to start from."""
+    parameters: Annotated[
+        dict[ParameterName, Annotated[str, StringConstraints(max_length=1024)]], Field(max_length=64)
+    ] = Field(default_factory=dict)
+    """parameters of the trainer, as strings."""
+    seed: Annotated[int, Field(strict=True, ge=0, le=2**31 - 1)] = 42
+    """seed of everything random."""
+    engine: Engine = Engine(job=PodPlan())
+    """engine is where it runs."""
+    gate: Gate = Gate()
+    """gate before registration."""
+    register_: Annotated[Bool, Field(alias="register")] = True
+    """register the version in the model registry when the gate is passed."""
+    active_deadline: Duration = "12h"
+    """activeDeadline is how long all attempts together may take."""
+    backoff_limit: Annotated[int, Field(strict=True, ge=0, le=10)] = 2
+    """backoffLimit is how often a failed attempt is repeated."""
+    ttl_seconds_after_finished: Annotated[int, Field(strict=True, ge=0, le=2**31 - 1)] | None = None
+    """ttlSecondsAfterFinished after which a finished run is deleted; absent: never."""
+
+    rules: ClassVar[tuple[Cel, ...]] = (_CUSTOM_NEEDS_IMAGE,)
+
+
+class TrainingRunSpec(TrainingPlan):
+    """What is to be trained."""
+
+    component: Name
+    """component that is trained; immutable."""
+    suspend: Bool = False
+    """suspend keeps the run from starting, or stops it."""
+    managed_by: Annotated[
+        str, StringConstraints(min_length=3, max_length=128, pattern=r"^[a-z0-9.-]+/[a-z0-9.-]+$")
+    ] = "pawl.dev/operator"
+    """managedBy names the controller that runs it; immutable."""
+
+    rules = (
+        *TrainingPlan.rules,
+        immutable("component", "make a new TrainingRun"),
+        immutable("managedBy", "make a new TrainingRun"),
+    )
+
+
+class Attempt(ApiModel):
+    """One try."""
+
+    number: Count
+    """number of the try, from 1."""
+    started_at: Timestamp
+    """startedAt is when it began."""
+    finished_at: Timestamp | None = None
+    """finishedAt is when it ended."""
+    reason: ShortText = ""
+    """reason of its end as a CamelCase word."""
+
+
+class DatasetStatus(ApiModel):
+    """The dataset that was used."""
+
+    digest: Digest = ""
+    """digest of the snapshot."""
+    train: Count = 0
+    """train is the number of examples learned from."""
+    validation: Count = 0
+    """validation is the number of examples used to choose."""
+    test: Count = 0
+    """test is the number of examples used to judge."""
+
+
+class MetricValue(ApiModel):
+    """One number that came out."""
+
+    name: Name
+    """name of the metric."""
+    value: Number
+    """value as four significant digits."""
+
+
+class GateStatus(ApiModel):
+    """What the gate said."""
+
+    passed: Bool
+    """passed says whether the version may be registered."""
+    estimate: Number | None = None
+    """estimate of the improvement over the champion."""
+    lower: Number | None = None
+    """lower end of its interval."""
+    upper: Number | None = None
+    """upper end of its interval."""
+    message: Text = ""
+    """message is a sentence for people."""
+
+
+class Registered(ApiModel):
+    """The version in the model registry."""
+
+    source: Annotated[str, Field(max_length=512)]
+    """source under which a Rollout can name it."""
+    digest: Digest
+    """digest of the artifact."""
+
+
+class TrainingRunStatus(ApiModel):
+    """What is so."""
+
+    conditions: Conditions = ()
+    """conditions: Accepted, Suspended, Running, Succeeded."""
+    observed_generation: Count | None = None
+    """observedGeneration is the generation this status speaks of."""
+    phase: Literal["Pending", "Suspended", "Running", "Gating", "Succeeded", "Failed"] | None = None
+    """phase in one word, for people."""
+    message: Text = ""
+    """message is the present state in one sentence."""
+    started_at: Timestamp | None = None
+    """startedAt is when the first attempt began."""
+    finished_at: Timestamp | None = None
+    """finishedAt is when it ended."""
+    dataset: DatasetStatus | None = None
+    """dataset that was used."""
+    progress: Percentage | None = None
+    """progress in percent."""
+    attempts: Annotated[tuple[Attempt, ...], Field(max_length=16)] = ()
+    """attempts, newest last."""
+    metrics: Annotated[tuple[MetricValue, ...], Field(max_length=32), ListMap("name")] = ()
+    """metrics on the test part."""
+    gate: GateStatus | None = None
+    """gate is what the gate said."""
+    registered: Registered | None = None
+    """registered is the version in the model registry."""
+
+
+_FROZEN = ("trainer", "dataset", "seed", "engine", "gate", "register", "activeDeadline", "backoffLimit")
+_FROZEN_OPTIONAL = ("image", "baseModel", "parameters", "command")
+
+
+def _frozen_once_started() -> Cel:
+    same = [f"self.spec.{name} == oldSelf.spec.{name}" for name in _FROZEN]
+    for name in _FROZEN_OPTIONAL:
+        both = f"has(self.spec.{name}) == has(oldSelf.spec.{name})"
+        same.append(f"{both} && (!has(self.spec.{name}) || self.spec.{name} == oldSelf.spec.{name})")
+    started = "has(oldSelf.status) && has(oldSelf.status.startedAt)"
+    return Cel(
+        f"!({started}) || ({' && '.join(same)})",
+        "spec is immutable once the run has started: make a new TrainingRun (suspend may still change)",
+        field="spec",
+    )
+
+
+class TrainingRun(ApiModel):
+    """TrainingRun trains one component once, and registers the version if it passes the gate."""
+
+    api_version: Literal["pawl.dev/v1alpha1"] = "pawl.dev/v1alpha1"
+    kind: Literal["TrainingRun"] = "TrainingRun"
+    metadata: ObjectMeta
+    spec: TrainingRunSpec
+    """spec is what is wanted."""
+    status: TrainingRunStatus = Field(default_factory=TrainingRunStatus)
+    """status is what is so."""
+
+    rules = (NAME_RULE, _frozen_once_started())
