@@ -41,6 +41,7 @@ class Evidence:
 
     release: ReleaseEvidence | None = None
     gateway: Mapping[str, GatewayCounters] | None = None
+    """None: could not be read; empty: not asked for."""
     fresh_at: datetime | None = None
     clock_skew: timedelta = field(default=timedelta(0))
 
@@ -82,7 +83,8 @@ class EvidenceSource:
     def about(self, uid: str) -> Evidence:
         """Return what is known about one Rollout now."""
         skew = self._prometheus.clock_skew if self._prometheus is not None else timedelta(0)
-        return Evidence(self._releases.get(uid), self._gateway.get(uid), self._fresh_at, skew)
+        gateway = self._gateway.get(uid) if self._settings.gateway_metrics else {}
+        return Evidence(self._releases.get(uid), gateway, self._fresh_at, skew)
 
     def wake(self) -> None:
         """Look at the targets at once: a release may have begun."""
@@ -128,22 +130,22 @@ class EvidenceSource:
         try:
             samples = await self._prometheus.instant(self._evidence_query())
         except EvidenceUnavailable as error:
+            # What was known stays known and grows old; counters that could not be read must not look current.
             self._failed("evidence", error)
+            self._gateway = {}
             return set()
         wanted = {target.uid: target.release for target in targets}
         self._releases = {uid: found for uid, found in parse_samples(samples, wanted).items() if uid in wanted}
-        gateway_read = await self._poll_gateway(targets)
-        # Without the gateway's counters a hard limit cannot be judged: then nothing counts as fresh.
-        if gateway_read:
-            self._fresh_at = datetime.now(UTC)
+        self._fresh_at = datetime.now(UTC)
+        await self._poll_gateway(targets)
         self._export_age(wanted)
         return {uid for uid in wanted if self._releases.get(uid) != before.get(uid)}
 
-    async def _poll_gateway(self, targets: Sequence[EvidenceTarget]) -> bool:
+    async def _poll_gateway(self, targets: Sequence[EvidenceTarget]) -> None:
         watched = [target for target in targets if target.clusters is not None]
         if self._prometheus is None or not self._settings.gateway_metrics or not watched:
             self._gateway = {}
-            return True
+            return
         now = datetime.now(UTC)
         lookback = max(target.lookback for target in watched)
         window = self._window(watched, lookback, now)
@@ -154,13 +156,12 @@ class EvidenceSource:
         except EvidenceUnavailable as error:
             self._failed("gateway", error)
             self._gateway = {}
-            return False
+            return
         self._ring_until = now
         self._ring_rules = frozenset(target.uid for target in watched)
         self._ring.forget_before(now - lookback - self.max_age)
         found = self._ring.counters([t.clusters for t in watched if t.clusters is not None])
         self._gateway = dict(zip((target.uid for target in watched), found, strict=True))
-        return True
 
     def _window(self, watched: Sequence[EvidenceTarget], lookback: timedelta, now: datetime) -> timedelta:
         """Return how far back to ask: only what is new, unless a target is new itself."""

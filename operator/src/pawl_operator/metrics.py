@@ -4,6 +4,8 @@ Labels name objects, never releases or revisions: a label per release would grow
 object_namespace and object because `namespace` would be overwritten by the scraping target's own label.
 """
 
+from contextlib import suppress
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 OBJECT = ("object_namespace", "object")
@@ -67,4 +69,5 @@ class OperatorMetrics:
     def forget(self, namespace: str, name: str) -> None:
         """Drop the gauges of an object that is gone."""
         for gauge in (self.weight_desired, self.weight_verified):
-            gauge.remove(namespace, name)
+            with suppress(KeyError):
+                gauge.remove(namespace, name)

@@ -101,6 +101,11 @@ def _trim_pod(raw: Mapping[str, Any]) -> Object:
 _TRIMMERS: dict[Resource, Callable[[Mapping[str, Any]], Object]] = {HTTP_ROUTES: _trim_route, PODS: _trim_pod}
 
 
+def newer(body: Mapping[str, Any], version: str) -> bool:
+    """Return whether `body` was written after the listing of resource version `version`."""
+    return version.isdigit() and _version(body) > int(version)
+
+
 def _version(body: Mapping[str, Any]) -> int:
     # Opaque by contract, but every API server counts; a version that is no number is taken as newest.
     text = str(body["metadata"].get("resourceVersion", ""))

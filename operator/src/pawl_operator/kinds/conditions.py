@@ -1,0 +1,35 @@
+"""Conditions on plain bodies (KEP-1623), for what is said outside a kind's own decisions. Pure."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from pawl.api.meta import Condition
+
+MESSAGE_LIMIT = 1024
+
+
+def with_condition(
+    status: Mapping[str, Any], kind: str, value: str, reason: str, message: str, *, generation: int, now: datetime
+) -> dict[str, Any]:
+    """Return `status` with one condition set; its transition time moves only when its value changes."""
+    conditions = [dict(item) for item in status.get("conditions") or []]
+    held = next((item for item in conditions if item.get("type") == kind), None)
+    since = held["lastTransitionTime"] if held and held.get("status") == value else _stamp(now)
+    condition = Condition.model_validate(
+        {
+            "type": kind,
+            "status": value,
+            "reason": reason,
+            "message": message[:MESSAGE_LIMIT],
+            "lastTransitionTime": since,
+            "observedGeneration": generation,
+        }
+    ).to_wire()
+    others = [item for item in conditions if item.get("type") != kind]
+    place = conditions.index(held) if held is not None else len(others)
+    return dict(status) | {"conditions": [*others[:place], condition, *others[place:]]}
+
+
+def _stamp(now: datetime) -> str:
+    return now.astimezone(UTC).isoformat().replace("+00:00", "Z")

@@ -1,0 +1,1 @@
+"""Rollout: the long-lived owner of one route rule."""

@@ -1,0 +1,224 @@
+"""Carry out the actions of a plan, in order; every one may be repeated. Answers go into the store at once.
+
+Going back to stable is urgent: it passes the rate limit, and a lost race on the route is fought again here, on a
+fresh copy, because its aim does not depend on what somebody else wrote. All other conflicts end the pass.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from pawl.api.rollout import Rollout
+from pawl.errors import Conflict, NotFound
+from pawl_operator.kinds.rollout.actions import (
+    FINALIZER,
+    Action,
+    AddFinalizer,
+    DeleteWorkload,
+    EnsureStickyPolicy,
+    EnsureWorkload,
+    PatchRoute,
+    ReleaseClaim,
+    RemoveFinalizer,
+    RemoveStickyPolicy,
+    ScaleWorkload,
+    TakeClaim,
+)
+from pawl_operator.kinds.rollout.manifests import build_workload
+from pawl_operator.kinds.rollout.observe import owner_of, ownership_of, wanted_policy
+from pawl_operator.kube.apply import MANAGER, Applier, ref_of
+from pawl_operator.kube.port import KubePort, Object
+from pawl_operator.kube.resources import AUTOSCALERS, DEPLOYMENTS, HTTP_ROUTES, LEASES, ROLLOUTS, SERVICES, Ref
+from pawl_operator.store import ObjectStore
+from pawl_operator.traffic.claim import claim_body, claim_ref
+from pawl_operator.traffic.httproute import patch_for
+from pawl_operator.traffic.sticky import policy_ref
+
+ROUTE_ATTEMPTS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """The Rollout that a plan is about."""
+
+    rollout: Rollout
+    namespace: str
+    uid: str
+
+    @property
+    def name(self) -> str:
+        """Return the Rollout's name."""
+        return self.rollout.metadata.name
+
+
+class RolloutApplier:
+    """Carries out actions through the port; one per process."""
+
+    def __init__(self, kube: KubePort, store: ObjectStore) -> None:
+        self._kube = kube
+        self._store = store
+        self.manifests = Applier(kube)
+
+    async def carry_out(self, subject: Subject, action: Action) -> bool:
+        """Do one action; True when something changed in the cluster.
+
+        Raises:
+            PawlError: it could not be done; nothing after it may be done in this pass.
+        """
+        match action:
+            case PatchRoute():
+                return await self._patch_route(subject, action)
+            case EnsureWorkload():
+                return await self._ensure_workload(subject, action)
+            case ScaleWorkload():
+                return await self._scale(subject, action)
+            case DeleteWorkload():
+                return await self._delete_workload(subject, action.revision)
+            case EnsureStickyPolicy():
+                return await self._ensure_policy(subject, action.header)
+            case RemoveStickyPolicy():
+                return await self._delete(policy_ref(subject.namespace, subject.name))
+            case TakeClaim():
+                return await self._take_claim(subject)
+            case ReleaseClaim():
+                return await self._release_claim(subject)
+            case AddFinalizer():
+                return await self._finalizers(subject, add=True)
+            case RemoveFinalizer():
+                return await self._finalizers(subject, add=False)
+
+    async def _patch_route(self, subject: Subject, wanted: PatchRoute) -> bool:
+        reference = subject.rollout.spec.route_ref
+        if reference is None:
+            raise NotFound("the Rollout has no route", field="spec.routeRef")
+        ref = Ref(HTTP_ROUTES, subject.namespace, reference.name)
+        ownership = ownership_of(subject.rollout)
+        urgent = wanted.candidate is None or wanted.weight == 0
+        route = self._store.get(ref) or await self._fresh(ref, urgent=urgent)
+        for attempt in range(1, ROUTE_ATTEMPTS + 1):
+            if route is None:
+                raise NotFound(f"HTTPRoute {reference.name} does not exist", field="spec.routeRef.name")
+            try:
+                ops = patch_for(route, reference.rule_name, wanted, ownership)
+            except LookupError as error:
+                raise NotFound(str(error), field="spec.routeRef.ruleName", value=reference.rule_name) from error
+            if not ops:
+                return False
+            try:
+                patched = await self._kube.json_patch(ref, ops, manager=MANAGER, urgent=urgent)
+            except Conflict:
+                route = await self._fresh(ref, urgent=urgent)
+                if not urgent or attempt == ROUTE_ATTEMPTS:
+                    raise
+                continue
+            self._store.put(HTTP_ROUTES, patched)
+            return True
+        return False
+
+    async def _fresh(self, ref: Ref, *, urgent: bool = False) -> Object | None:
+        found = await self._kube.get(ref, urgent=urgent)
+        if found is not None:
+            self._store.put(ref.resource, found)
+        return found
+
+    async def _ensure_workload(self, subject: Subject, wanted: EnsureWorkload) -> bool:
+        owner = owner_of(subject.rollout, subject.namespace, subject.uid)
+        changed = False
+        for manifest in build_workload(owner, wanted):
+            ref = ref_of(manifest)
+            if ref.resource is not DEPLOYMENTS and self.manifests.applied(manifest):
+                continue
+            live = self._store.get(ref) if ref.resource is DEPLOYMENTS else None
+            applied = await self.manifests.apply(manifest, live)
+            if applied is not None and ref.resource is DEPLOYMENTS:
+                self._store.put(DEPLOYMENTS, applied)
+            changed |= applied is not None
+        return changed
+
+    async def _scale(self, subject: Subject, wanted: ScaleWorkload) -> bool:
+        owner = owner_of(subject.rollout, subject.namespace, subject.uid)
+        ref = Ref(DEPLOYMENTS, subject.namespace, owner.workload(wanted.revision))
+        live = self._store.get(ref)
+        if live is None or int(live["spec"].get("replicas", 1)) == wanted.replicas:
+            return False
+        ops = [{"op": "add", "path": "/spec/replicas", "value": wanted.replicas}]
+        try:
+            self._store.put(DEPLOYMENTS, await self._kube.json_patch(ref, ops, manager=MANAGER))
+        except NotFound:
+            return False
+        return True
+
+    async def _delete_workload(self, subject: Subject, revision: str) -> bool:
+        owner = owner_of(subject.rollout, subject.namespace, subject.uid)
+        name, changed = owner.workload(revision), False
+        # The pods go first, draining; a Service without pods harms nobody.
+        for resource in (AUTOSCALERS, DEPLOYMENTS, SERVICES):
+            changed |= await self._delete(Ref(resource, subject.namespace, name))
+        return changed
+
+    async def _delete(self, ref: Ref) -> bool:
+        live = self._store.get(ref)
+        await self._kube.delete(ref)
+        self.manifests.forget(ref)
+        return live is not None
+
+    async def _ensure_policy(self, subject: Subject, header: str) -> bool:
+        manifest = wanted_policy(subject.rollout, subject.namespace, header)
+        applied = await self.manifests.apply(manifest, self._store.get(ref_of(manifest)))
+        if applied is not None:
+            self._store.put(ref_of(manifest).resource, applied)
+        return applied is not None
+
+    async def _take_claim(self, subject: Subject) -> bool:
+        reference = subject.rollout.spec.route_ref
+        if reference is None:
+            return False
+        ref = claim_ref(subject.namespace, reference.name, reference.rule_name)
+        lease = self._store.get(ref)
+        owner = owner_of(subject.rollout, subject.namespace, subject.uid).reference()
+        body = claim_body(lease, ref, subject.name, subject.uid, owner, datetime.now(UTC))
+        try:
+            if lease is None:
+                taken = await self._kube.create(LEASES, subject.namespace, body)
+            else:
+                taken = await self._kube.replace(ref, body)
+        except (Conflict, NotFound):
+            # Somebody was faster; the next snapshot must see it even if the watch lags.
+            if await self._fresh(ref) is None and lease is not None:
+                self._store.remove(LEASES, lease)
+            return True
+        self._store.put(LEASES, taken)
+        return True
+
+    async def _release_claim(self, subject: Subject) -> bool:
+        reference = subject.rollout.spec.route_ref
+        if reference is None:
+            return False
+        ref = claim_ref(subject.namespace, reference.name, reference.rule_name)
+        lease = await self._fresh(ref)
+        holder = str(((lease or {}).get("spec") or {}).get("holderIdentity") or "")
+        if lease is None or not holder.endswith(f"/{subject.uid}"):
+            return False
+        try:
+            await self._kube.delete(ref, uid=lease["metadata"]["uid"])
+        except Conflict:
+            return False
+        self._store.remove(LEASES, lease)
+        return True
+
+    async def _finalizers(self, subject: Subject, *, add: bool) -> bool:
+        ref = Ref(ROLLOUTS, subject.namespace, subject.name)
+        live = self._store.get(ref)
+        if live is None:
+            return False
+        held = list(live["metadata"].get("finalizers") or [])
+        if (FINALIZER in held) == add:
+            return False
+        wanted = [*held, FINALIZER] if add else [entry for entry in held if entry != FINALIZER]
+        version = {"op": "test", "path": "/metadata/resourceVersion", "value": live["metadata"]["resourceVersion"]}
+        ops = [version, {"op": "add", "path": "/metadata/finalizers", "value": wanted}]
+        try:
+            patched = await self._kube.json_patch(ref, ops, manager=MANAGER)
+        except NotFound:
+            return False
+        self._store.put(ROLLOUTS, patched)
+        return True
