@@ -1,0 +1,50 @@
+"""When the candidate first did something worse than it could have (t0): the earliest answer that was slow or wrong."""
+
+from collections import Counter
+from collections.abc import Iterable
+
+from pawl.evidence import CANDIDATE
+from pawl_services.db.reader import Feedback, Interaction
+from pawl_services.monitor.closing import score_answer
+from pawl_services.monitor.release import ACCURACY, SATISFACTION, Release
+from pawl_services.monitor.scoring.labels import thumb_of, truth_of
+from pawl_services.monitor.scoring.registry import SCORERS
+from pawl_services.monitor.windows import Fact
+
+
+def answered_at(time: int, received_at: int) -> int:
+    """When an answer was given: the client's word for it, but never after it was received."""
+    return min(time, received_at)
+
+
+def earliest(times: Iterable[int | None]) -> int | None:
+    """The first of some moments, None where there is none."""
+    return min((moment for moment in times if moment is not None), default=None)
+
+
+def first_slow(facts: Iterable[Fact], threshold: float) -> int | None:
+    """When the candidate was first slower than `threshold` milliseconds."""
+    return earliest(
+        answered_at(fact.time, fact.received_at)
+        for fact in facts
+        if fact.arm == CANDIDATE and fact.latency_ms is not None and fact.latency_ms > threshold
+    )
+
+
+def first_wrong(release: Release, pairs: Iterable[tuple[Interaction, Feedback]]) -> int | None:
+    """When the candidate first gave an answer that any single piece of feedback calls less than right."""
+    return earliest(
+        answered_at(interaction.time, interaction.received_at)
+        for interaction, feedback in pairs
+        if interaction.arm == CANDIDATE and _worse(release, interaction, feedback)
+    )
+
+
+def _worse(release: Release, interaction: Interaction, feedback: Feedback) -> bool:
+    if SATISFACTION in release.metrics and thumb_of([feedback]) is False:
+        return True
+    truth = truth_of([feedback], interaction.output, release.labels) if ACCURACY in release.metrics else None
+    if truth is None:
+        return False
+    score = score_answer(release, interaction.output, truth.value, Counter())
+    return score is not None and not SCORERS[release.score].best(score)

@@ -1,0 +1,176 @@
+"""Follows one release: takes in what was received, closes windows that are due, commits, and forgets on any failure."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from itertools import islice
+
+from sqlalchemy import Connection
+
+from pawl.evidence import CANDIDATE, STABLE
+from pawl_services.db.engine import Database
+from pawl_services.monitor.accumulate import Group
+from pawl_services.monitor.closing import Records, score_window
+from pawl_services.monitor.facts import SLICE, Slice, read_records, read_said, read_slice
+from pawl_services.monitor.harm import earliest, first_slow, first_wrong
+from pawl_services.monitor.header import Header
+from pawl_services.monitor.latency import ThresholdSampler
+from pawl_services.monitor.release import LATENCY
+from pawl_services.monitor.store import Advance, ClosedBatch, Evidence, GroupKey, commit, counted
+from pawl_services.monitor.windows import Fact, OpenWindows, Window
+
+# Windows closed in one transaction: bounds its length and the texts held in memory.
+DUE_AT_ONCE = 2_000
+
+
+class Track:
+    """One release's evidence in memory, equal to what is stored; after an exception it must be thrown away.
+
+    `skipped` counts labels and answers that could not be scored, `taken` interactions that were read.
+    """
+
+    def __init__(self, database: Database, evidence: Evidence, *, slice_size: int = SLICE) -> None:
+        self._database = database
+        self._slice_size = slice_size
+        self.header = evidence.header
+        self.groups: Mapping[GroupKey, Group] = dict(evidence.groups)
+        self.skipped: Counter[str] = Counter()
+        self.taken = 0
+        release = evidence.header.release
+        self._release = release
+        self._windows = OpenWindows(release.window, release.delay)
+        self._sampler = ThresholdSampler(release.slow_factor)
+        self._before_threshold: list[Fact] = []
+        self._threshold = evidence.header.threshold
+        self._replay()
+
+    @property
+    def open_windows(self) -> int:
+        """How many users are being observed, counted once a step."""
+        return len(self._windows)
+
+    def end(self, moment: int) -> None:
+        """Note that the release is over: nothing received after `moment` belongs to it; windows still close."""
+        self.header = commit(self._database, Advance(replace(self.header, ended=moment)), moment)
+
+    def reopen(self, now: int) -> None:
+        """Note that the release is on its way after all."""
+        self.header = commit(self._database, Advance(replace(self.header, ended=None)), now)
+
+    def advance(self, watermark: int) -> bool:
+        """Take one bounded step towards `watermark`; True once everything up to it is in."""
+        with self._database.read() as connection:
+            part = self._read(connection, self.header.cursor, watermark)
+            self._observe(connection, part.facts)
+            due = self._due(part.until)
+            advance = self._advance(connection, part, due)
+        changed = bool(advance.batches or part.facts or self.header.version == 0)
+        changed = changed or advance.header.first_harm != self.header.first_harm
+        self.header = commit(self._database, advance, watermark) if changed else advance.header
+        self.groups = {**self.groups, **{batch.key: batch.group for batch in advance.batches}}
+        self.taken += len(part.facts)
+        self._forget(due)
+        return part.until >= watermark and len(due) < DUE_AT_ONCE
+
+    def _replay(self) -> None:
+        """Find the windows that are open, as they were when the last commit was made."""
+        at = self.header.replay_from
+        with self._database.read() as connection:
+            while at < self.header.cursor:
+                part = self._read(connection, at, self.header.cursor)
+                self._observe(connection, part.facts)
+                at = part.until
+
+    def _read(self, connection: Connection, after: int, until: int) -> Slice:
+        part = read_slice(connection, self._release, after, until, self._slice_size)
+        ended = self.header.ended
+        return part if ended is None else Slice([fact for fact in part.facts if fact.received_at <= ended], part.until)
+
+    def _observe(self, connection: Connection, facts: Sequence[Fact]) -> None:
+        known = self._counted(connection, facts)
+        for fact in facts:
+            uncounted = {m for m in self._release.metrics if (fact.step, fact.user) not in known[m]}
+            self._windows.observe(fact, uncounted)
+            if self._threshold is None and fact.latency_ms is not None:
+                self._sample(fact, fact.latency_ms)
+
+    def _sample(self, fact: Fact, latency_ms: float) -> None:
+        if fact.arm == STABLE:
+            self._threshold = self._sampler.observe(latency_ms)
+        else:
+            self._before_threshold.append(fact)
+
+    def _counted(self, connection: Connection, facts: Iterable[Fact]) -> dict[str, set[tuple[int, str]]]:
+        """By metric, who among those who have no open window was counted before, and in which step."""
+        new: dict[int, set[str]] = defaultdict(set)
+        for fact in facts:
+            if (fact.step, fact.user) not in self._windows:
+                new[fact.step].add(fact.user)
+        return {
+            metric: {
+                (step, user)
+                for step, users in new.items()
+                for user in counted(connection, self._release, (step, metric), users)
+            }
+            for metric in self._release.metrics
+        }
+
+    def _due(self, until: int) -> list[tuple[Window, set[str]]]:
+        """Windows to close now, with the metrics to close: latency waits until it is known what slow means."""
+        waits = {LATENCY} if self._threshold is None else set()
+        closing = ((window, window.pending - waits) for window in self._windows.due(until))
+        return list(islice(((window, metrics) for window, metrics in closing if metrics), DUE_AT_ONCE))
+
+    def _advance(self, connection: Connection, part: Slice, due: Sequence[tuple[Window, set[str]]]) -> Advance:
+        live = [fact for fact in part.facts if fact.arm == CANDIDATE]
+        header = replace(
+            self.header,
+            cursor=part.until,
+            closed=part.until if len(due) < DUE_AT_ONCE else self.header.closed,
+            threshold=self._threshold,
+            exposed_requests=self.header.exposed_requests + len(live),
+            first_harm=self._first_harm(connection, part, live),
+        )
+        batches = self._close(connection, due)
+        return Advance(header, [fact.user for fact in live], batches)
+
+    def _first_harm(self, connection: Connection, part: Slice, live: Sequence[Fact]) -> int | None:
+        moments = [self.header.first_harm]
+        if LATENCY in self._release.metrics and self._threshold is not None:
+            moments.append(first_slow([*self._before_threshold, *live], self._threshold))
+            self._before_threshold = []
+        if self._release.needs_labels:
+            ids = [fact.id for fact in live]
+            said = read_said(connection, self._release, self.header.cursor, part.until, ids)
+            moments.append(first_wrong(self._release, said))
+        return earliest(moments)
+
+    def _close(self, connection: Connection, due: Sequence[tuple[Window, set[str]]]) -> list[ClosedBatch]:
+        records = Records()
+        if self._release.needs_labels and due:
+            records = read_records(connection, self._release, (w for w, metrics in due if metrics - {LATENCY}))
+        by_group: dict[GroupKey, list[Window]] = defaultdict(list)
+        for window, metrics in due:
+            for metric in metrics:
+                by_group[window.step, metric].append(window)
+        return [self._batch(key, windows, records) for key, windows in sorted(by_group.items())]
+
+    def _batch(self, key: GroupKey, windows: Sequence[Window], records: Records) -> ClosedBatch:
+        step, metric = key
+        users = [
+            score_window(self._release, window, metric, records, self._threshold, self.skipped) for window in windows
+        ]
+        before = self.groups.get(key) or Group.new()
+        group, totals = before.close(users, self._release.questions(metric, step))
+        return ClosedBatch(key, group, totals, [user.user for user in users])
+
+    def _forget(self, closed: Iterable[tuple[Window, set[str]]]) -> None:
+        for window, metrics in closed:
+            window.pending -= metrics
+            if not window.pending:
+                self._windows.forget(window)
+
+
+def new_track(database: Database, header: Header, *, slice_size: int = SLICE) -> Track:
+    """A release seen for the first time."""
+    return Track(database, Evidence(header), slice_size=slice_size)
