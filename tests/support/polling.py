@@ -1,0 +1,16 @@
+"""Waits for a condition, with a bound, instead of sleeping for a guess."""
+
+import threading
+import time
+from collections.abc import Callable
+
+PAUSE = 0.05
+
+
+def wait_until(condition: Callable[[], bool], seconds: float, explain: Callable[[], str] = lambda: "") -> None:
+    """Return once `condition()` is true; fail with `explain()` when it is not within `seconds`."""
+    deadline = time.monotonic() + seconds
+    pause = threading.Event()
+    while not condition():
+        assert time.monotonic() < deadline, f"not within {seconds} s: {condition} {explain()}"
+        pause.wait(PAUSE)
