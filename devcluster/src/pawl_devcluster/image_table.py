@@ -1,0 +1,79 @@
+"""Pawl's own images: the Dockerfile of each, and what its content depends on."""
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pawl_devcluster.errors import DevclusterError
+
+PREFIX = "localhost/pawl"
+INPUTS_LABEL = "pawl.dev/inputs"
+_SHARED = ("pyproject.toml", "uv.lock", ".dockerignore")
+
+
+@dataclass(frozen=True)
+class ImageRecipe:
+    """One image. `rooms` are the folders whose `src` goes in; `labels` tell tags of one content apart."""
+
+    room: str
+    rooms: tuple[str, ...]
+    target: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def dockerfile(self) -> str:
+        """The Dockerfile's path in the workspace."""
+        return f"{self.room}/Dockerfile"
+
+
+_SERVICE = ("core", "services")
+_EXTRACTOR = ("core", "services", "trainers", "examples")
+
+RECIPES: Mapping[str, ImageRecipe] = {
+    f"{PREFIX}/operator:dev": ImageRecipe("operator", ("core", "operator")),
+    f"{PREFIX}/collector:dev": ImageRecipe("services", _SERVICE, "collector"),
+    f"{PREFIX}/monitor:dev": ImageRecipe("services", _SERVICE, "monitor"),
+    f"{PREFIX}/modelserver:dev": ImageRecipe("services", _SERVICE, "modelserver"),
+    f"{PREFIX}/fact-extractor:dev": ImageRecipe("examples", _EXTRACTOR),
+    # The demo's harmless candidate: the same model in an image of another digest.
+    f"{PREFIX}/fact-extractor:twin": ImageRecipe("examples", _EXTRACTOR, labels={"pawl.dev/variant": "twin"}),
+}
+
+
+def full_name(name: str) -> str:
+    """Return the full name of an image given as `collector`, `collector:dev` or in full; raises DevclusterError."""
+    found = name if name.startswith(f"{PREFIX}/") else f"{PREFIX}/{name}"
+    found = found if ":" in found.rsplit("/", 1)[-1] else f"{found}:dev"
+    if found not in RECIPES:
+        known = ", ".join(known.removeprefix(f"{PREFIX}/") for known in RECIPES)
+        raise DevclusterError(f"Image {name!r} is none of Pawl's: use one of {known}.")
+    return found
+
+
+def workspace() -> Path:
+    """Return the root of the workspace that this package runs from; raises DevclusterError outside a checkout."""
+    root = Path(__file__).resolve().parents[3]
+    if not (root / "uv.lock").is_file():
+        raise DevclusterError(
+            "Images are built from a checkout of Pawl: run this with its .venv/bin/python (`make setup`)."
+        )
+    return root
+
+
+def inputs_digest(recipe: ImageRecipe, root: Path, base: str) -> str:
+    """Return a digest of everything that decides an image's content: its files, its recipe and its base image's id."""
+    digest = hashlib.sha256(repr((recipe.target, sorted(recipe.labels.items()), base)).encode())
+    for path in sorted(_inputs(recipe, root)):
+        digest.update(f"{path.relative_to(root)}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
+    return digest.hexdigest()
+
+
+def _inputs(recipe: ImageRecipe, root: Path) -> Iterator[Path]:
+    yield root / recipe.dockerfile
+    yield from (root / name for name in _SHARED if (root / name).is_file())
+    yield from root.glob("*/pyproject.toml")
+    for room in recipe.rooms:
+        yield from (
+            path for path in (root / room / "src").rglob("*") if path.is_file() and "__pycache__" not in path.parts
+        )

@@ -1,0 +1,104 @@
+"""Builds Pawl's images from the rooms' Dockerfiles, each only when something that goes into it has changed."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from pawl_devcluster import base_image
+from pawl_devcluster.cache import Cache, check_space
+from pawl_devcluster.errors import DevclusterError
+from pawl_devcluster.image_engines import Build, Buildah, ImageEngine, find_engine, host_certificates
+from pawl_devcluster.image_table import INPUTS_LABEL, RECIPES, full_name, inputs_digest, workspace
+from pawl_devcluster.report import Report, Stopwatch, to_stderr
+from pawl_devcluster.settings import from_environment
+
+MEGABYTE = 10**6
+_NEED = 3 * 1024**3
+
+
+def build(names: Sequence[str] = (), report: Report = to_stderr) -> list[str]:
+    """Build the named images (all when empty) and return their full names; raises DevclusterError.
+
+    A name is `collector`, `fact-extractor:twin` or the full one. An image whose inputs have not changed is left alone.
+    """
+    chosen = [full_name(name) for name in names] or list(RECIPES)
+    builder = ImageBuilder(find_engine(), workspace(), Cache(from_environment().cache, report), report)
+    for name in chosen:
+        builder.ensure(name)
+    return chosen
+
+
+def export(name: str, report: Report = to_stderr) -> Path:
+    """Return an archive of a built image that containerd imports; written once for each build of it."""
+    found = full_name(name)
+    engine = find_engine()
+    identity = engine.identity(found)
+    if not identity:
+        raise DevclusterError(f"Image {found} is not built: run `python -m pawl_devcluster images {name}` first.")
+    cache = Cache(from_environment().cache, report)
+    short = found.rsplit("/", 1)[-1].replace(":", "-")
+    target = cache.image(f"pawl-{short}-{identity.removeprefix('sha256:')[:12]}")
+    made = cache.ensure(target, f"archive of {found}", lambda out: engine.export(found, out))
+    for old in target.parent.glob(f"pawl-{short}-{'?' * 12}.tar"):
+        if old != target:
+            old.unlink()
+    return made
+
+
+def remove(report: Report = to_stderr) -> None:
+    """Remove every image and archive that this module made, the Python stand-in included."""
+    engine = find_engine()
+    for name in (*RECIPES, base_image.STAND_IN):
+        if engine.identity(name):
+            engine.remove(name)
+            report(f"{name}: removed")
+    for archive in (from_environment().cache / "images").glob("pawl-*.tar"):
+        archive.unlink()
+
+
+class ImageBuilder:
+    """One engine at work on one workspace."""
+
+    def __init__(self, engine: ImageEngine, root: Path, cache: Cache, report: Report) -> None:
+        self._engine = engine
+        self._root = root
+        self._cache = cache
+        self._report = report
+        self._base: str | None = None
+
+    def ensure(self, name: str) -> None:
+        """Build the image unless the one in the store was built from the same inputs."""
+        recipe = RECIPES[name]
+        base = self._base_image()
+        inputs = inputs_digest(recipe, self._root, f"{base} {self._engine.identity(base)}")
+        if self._engine.label(name, INPUTS_LABEL) == inputs:
+            self._report(f"{name}: up to date ({self._size(name)})")
+            return
+        watch = Stopwatch()
+        self._report(f"{name}: building with {self._engine.name}")
+        check_space(self._cache.root, _NEED, f"Building {name}")
+        with self._cache.locked("image-build"):
+            before = self._engine.identity(name)
+            self._engine.build(self._build(name, {**recipe.labels, INPUTS_LABEL: inputs}, base), self._step)
+            if before and before != self._engine.identity(name):
+                self._engine.remove(before)  # else each build leaves its predecessor behind
+        self._report(f"{name}: built in {watch.seconds():.0f} s ({self._size(name)})")
+
+    def _build(self, name: str, labels: dict[str, str], base: str) -> Build:
+        recipe = RECIPES[name]
+        arguments = {} if base == base_image.OFFICIAL else {"PYTHON": base}
+        certificates = host_certificates(os.environ)
+        secrets = {"ca": certificates} if certificates else {}
+        return Build(self._root, recipe.dockerfile, recipe.target, name, labels, arguments, secrets)
+
+    def _base_image(self) -> str:
+        if self._base is None:
+            needs_store = isinstance(self._engine, Buildah)
+            self._base = base_image.ensure_base(self._cache, self._report) if needs_store else base_image.OFFICIAL
+        return self._base
+
+    def _step(self, line: str) -> None:
+        self._report(f"  {line}")
+
+    def _size(self, name: str) -> str:
+        return f"{self._engine.size(name) / MEGABYTE:.0f} MB"
