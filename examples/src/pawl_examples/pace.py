@@ -40,22 +40,22 @@ class Times:
 class Numbers:
     """What real people give in the part of one hold that can be judged: the smallest count over the release.
 
-    `labelled` prove people with a label; `speaking` people in all; and the minUsers that follow from them.
+    `labelled` prove people with a label and `speaking` people in all; the minUsers that follow are those of pairs of
+    answers (`accuracy`) and of the smaller arm at the lowest weight (`latency`).
     """
 
     labelled: int
     speaking: int
-    min_users_paired: int
-    min_users: tuple[int, ...]
+    accuracy: int
+    latency: int
 
 
-def numbers(material: Material, times: Times, weights: tuple[int, ...]) -> Numbers:
+def numbers(material: Material, times: Times, lowest_weight: int) -> Numbers:
     """Count people by the replay itself and derive minUsers: what all but 1 % of draws of the buckets give."""
     starts = [index * times.replay / 6 for index in range(6)]
     labelled = min(labelled_people(material, times.pace, start, times.judged) for start in starts)
     speaking = min(people_between(material, times.pace, start, times.judged) for start in starts)
-    least = tuple(max(fewest_in_arm(speaking, min(weight, 100 - weight) or 100), FEWEST) for weight in weights)
-    return Numbers(labelled, speaking, max(labelled * 3 // 4, FEWEST), least)
+    return Numbers(labelled, speaking, max(labelled // 2, FEWEST), max(fewest_in_arm(speaking, lowest_weight), FEWEST))
 
 
 def fewest_in_arm(people: int, percent: int) -> int:
@@ -68,15 +68,17 @@ def compress(rollout: Json, times: Times, counted: Numbers) -> Json:
     """The Rollout with seconds in place of days and minUsers set; everything else as in its manifest."""
     compressed = deepcopy(rollout)
     spec = compressed["spec"]
-    for step, least in zip(spec["steps"], counted.min_users, strict=True):
-        step.update(hold=f"{times.hold}s", maxDuration=f"{times.max_duration}s", minUsers=least)
+    for step in spec["steps"]:
+        step.update(hold=f"{times.hold}s", maxDuration=f"{times.max_duration}s")
     analysis = spec["analysis"]
     analysis.update(interval=f"{times.interval}s", window=f"{times.window}s", labelDelay=f"{times.label_delay}s")
     analysis["expectedUsers"] = counted.labelled * len(spec["steps"])
     for metric in analysis["metrics"]:
-        metric["minUsers"] = counted.min_users_paired if metric["name"] == "accuracy" else max(counted.min_users[0], 10)
-    analysis["hardLimits"].update(
-        errorRate={"limit": "5%", "for": "2s", "minRequests": 20}, restarts={"limit": 0}, readiness={"for": "5s"}
-    )
+        metric["minUsers"] = counted.accuracy if metric["name"] == "accuracy" else counted.latency
+    analysis["hardLimits"] = {
+        "errorRate": {"limit": "5%", "for": "2s", "minRequests": 20},
+        "restarts": {"limit": 0},
+        "readiness": {"for": "5s"},
+    }
     spec["bake"] = {"duration": f"{times.bake}s", "stableShare": 0}
     return compressed

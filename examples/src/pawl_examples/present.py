@@ -31,10 +31,9 @@ def opening(times: Times, people: int, labelled: int) -> list[str]:
 
 def people_line(counted: Numbers) -> str:
     """minUsers, and what they follow from."""
-    steps = ", ".join(str(one) for one in counted.min_users)
     return (
-        f"minUsers    from what these people give in one hold: {counted.labelled} prove people with a label -> "
-        f"accuracy {counted.min_users_paired} (paired); {counted.speaking} people speak -> steps {steps}"
+        f"minUsers    by what these people give in one hold: {counted.labelled} with a label -> accuracy "
+        f"{counted.accuracy} pairs; {counted.speaking} in all -> latency {counted.latency}"
     )
 
 

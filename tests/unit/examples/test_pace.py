@@ -11,7 +11,7 @@ from pawl_examples.dataset import load_material
 from pawl_examples.pace import FEWEST, Numbers, Times, compress, fewest_in_arm, numbers
 
 MANIFESTS = Path(__file__).resolve().parents[3] / "examples" / "manifests"
-COUNTED = Numbers(labelled=60, speaking=300, min_users_paired=45, min_users=(19, 57, 129, 57, 300))
+COUNTED = Numbers(labelled=60, speaking=300, accuracy=30, latency=17)
 
 
 def manifest() -> dict[str, object]:
@@ -23,7 +23,7 @@ def test_the_manifest_and_its_compressed_form_are_both_valid() -> None:
     assert Rollout.model_validate(manifest()).spec.steps[0].hold == "24h"
     compressed = Rollout.model_validate(compress(manifest(), Times(), COUNTED))
     assert [step.hold for step in compressed.spec.steps] == ["14s"] * 5
-    assert [step.min_users for step in compressed.spec.steps] == list(COUNTED.min_users)
+    assert [metric.min_users for metric in compressed.spec.analysis.metrics] == [30, 17]
     assert parse_percent(compressed.spec.analysis.hard_limits.error_rate.limit) == 0.05
 
 
@@ -43,8 +43,7 @@ def test_the_fewest_that_an_arm_has(people: int, percent: int, fewest: int) -> N
 
 
 def test_min_users_are_what_the_replay_gives() -> None:
-    counted = numbers(load_material(), Times(), (10, 25, 50, 75, 100))
-    assert FEWEST <= counted.min_users_paired <= counted.labelled <= 193
+    counted = numbers(load_material(), Times(), 10)
+    assert FEWEST <= counted.accuracy <= counted.labelled <= 193
+    assert FEWEST <= counted.latency <= counted.speaking / 10
     assert counted.speaking >= counted.labelled
-    assert len(counted.min_users) == 5
-    assert all(FEWEST <= least <= counted.speaking for least in counted.min_users)

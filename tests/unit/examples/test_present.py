@@ -21,9 +21,9 @@ def test_the_first_four_lines_say_what_is_real() -> None:
 
 
 def test_min_users_are_printed_with_what_they_follow_from() -> None:
-    line = people_line(Numbers(60, 300, 45, (17, 57, 129, 57, 300)))
-    assert "60 prove people" in line
-    assert "17, 57, 129, 57, 300" in line
+    line = people_line(Numbers(60, 300, 30, 17))
+    assert "60 with a label" in line
+    assert "latency 17" in line
 
 
 def test_there_are_three_commands_to_go_on() -> None:

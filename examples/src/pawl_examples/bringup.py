@@ -1,0 +1,88 @@
+"""From nothing to a cluster with Pawl, the application's objects and a trained model on it."""
+
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from pawl_devcluster import images
+from pawl_devcluster.cluster import Cluster, up
+from pawl_devcluster.settings import Size
+from pawl_examples import install
+from pawl_examples.app import COMPONENT, question
+from pawl_examples.kube import Kube
+from pawl_examples.pace import Numbers, Times
+from pawl_examples.phases import Phases
+from pawl_examples.training import Trained, train
+
+T = TypeVar("T")
+NAMES = ("operator", "collector", "monitor", "fact-extractor:dev", "fact-extractor:twin")
+ADDONS = ("gateway", "prometheus")
+
+
+@dataclass(frozen=True)
+class Stand:
+    """What stands when the bring-up is done: hands on the cluster, and addresses as this machine reaches them."""
+
+    cluster: Cluster
+    kube: Kube
+    gateway: str
+    collector: str
+    token: str
+    trained: Trained
+
+
+@dataclass(frozen=True)
+class Grounds:
+    """The cluster with images on it, and the trained model."""
+
+    cluster: Cluster
+    trained: Trained
+
+
+def prepare(phases: Phases, folder: Path, report: Callable[[str], None]) -> Grounds:
+    """Bring the cluster up, build the images and train, beside each other; then load the images."""
+    with ThreadPoolExecutor(3, "bring-up") as pool:
+        cluster = pool.submit(_timed, phases, "cluster and add-ons", lambda: up(Size.NODE, ADDONS, report=report))
+        built = pool.submit(_timed, phases, "images built", lambda: images.build(NAMES, report))
+        trained = pool.submit(_timed, phases, "training and golden evaluation", lambda: train(folder / "model"))
+        loaded = pool.submit(_load, phases, cluster, built)
+        return Grounds(loaded.result(), trained.result())
+
+
+def set_up(phases: Phases, grounds: Grounds, times: Times, counted: Numbers) -> Stand:
+    """Install Pawl, put the model into the cluster, apply the application's objects, and wait for the first answer."""
+    cluster = grounds.cluster
+    kube = Kube(cluster.tools.program("kubectl"), cluster.helm, cluster.kubeconfig)
+    with phases.phase("helm install"):
+        install.install_pawl(kube)
+    with phases.phase("model, gateway, route, component, rollout"):
+        install.put_model(kube, grounds.trained)
+        install.apply_application(kube, grounds.trained, times, counted)
+    with phases.phase("first answer through the gateway"):
+        gateway = _gateway(cluster, kube)
+    port = install.node_port(kube, install.SYSTEM, "pawl-collector")
+    collector = f"http://{cluster.source.node_address()}:{port}"
+    return Stand(cluster, kube, gateway, collector, install.client_token(kube), grounds.trained)
+
+
+def _gateway(cluster: Cluster, kube: Kube) -> str:
+    programmed = ("-n", install.NAMESPACE, "wait", "--for=condition=Programmed", "gateway/demo", "--timeout=120s")
+    kube.run(*programmed, seconds=130)
+    gateway = f"http://{cluster.gateway_address(install.NAMESPACE, 'demo')}"
+    path = f"/v2/models/{COMPONENT}/infer"
+    install.wait_for("the first answer", lambda: install.answers(gateway, question("I play soccer"), path))
+    return gateway
+
+
+def _load(phases: Phases, cluster: "Future[Cluster]", built: "Future[list[str]]") -> Cluster:
+    up_now, names = cluster.result(), built.result()
+    with phases.phase("images loaded"):
+        up_now.load_images(names)
+    return up_now
+
+
+def _timed(phases: Phases, name: str, work: Callable[[], T]) -> T:
+    with phases.phase(name):
+        return work()

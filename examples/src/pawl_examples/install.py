@@ -1,0 +1,136 @@
+"""Puts Pawl and the application's objects into a cluster: helm for Pawl, kubectl for what a team writes."""
+
+import base64
+import io
+import tarfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from pawl_examples.kube import Kube, KubeError, read_manifest
+from pawl_examples.pace import Numbers, Times, compress
+from pawl_examples.training import Trained
+
+Json = dict[str, Any]
+ROOT = Path(__file__).resolve().parents[3]
+CHART = ROOT / "charts" / "pawl"
+MANIFESTS = Path(__file__).resolve().parents[2] / "manifests"
+NAMESPACE, SYSTEM, ROLLOUT, HOST = "demo", "pawl-system", "fact-extraction", "facts.demo.internal"
+MODEL_FOLDER, LOADER = "linear-tagger", "model-loader"
+LOADER_IMAGE = "localhost/pawl/fact-extractor:dev"
+RECEIVE = "import sys, tarfile; tarfile.open(fileobj=sys.stdin.buffer, mode='r|').extractall('/models', filter='data')"
+WAIT_SECONDS = 180.0
+
+
+def install_pawl(kube: Kube) -> None:
+    """Install or upgrade the chart and wait until every pod is ready."""
+    kube.apply(*read_manifest(MANIFESTS / "namespace.yaml"))
+    kube.install(
+        "upgrade", "--install", "pawl", CHART, "--namespace", SYSTEM, "--create-namespace", "--wait",
+        "--values", CHART / "values-dev.yaml",
+        "--set", f"collector.apiKeys.tenants={{{NAMESPACE}}}",
+        "--set", "collector.service.type=NodePort",
+    )  # fmt: skip
+
+
+def put_model(kube: Kube, trained: Trained) -> None:
+    """Copy the trained model onto the claim, through a pod that ends afterwards."""
+    kube.apply(*read_manifest(MANIFESTS / "models-claim.yaml"), loader_pod())
+    try:
+        kube.run("-n", NAMESPACE, "wait", "--for=condition=Ready", f"pod/{LOADER}", "--timeout=120s", seconds=130)
+        command = ("-n", NAMESPACE, "exec", "-i", LOADER, "--", "python", "-c", RECEIVE)
+        kube.run(*command, stdin=packed(trained.directory, MODEL_FOLDER))
+    finally:
+        kube.run("-n", NAMESPACE, "delete", "pod", LOADER, "--ignore-not-found", "--grace-period=0", "--wait=false")
+
+
+def apply_application(kube: Kube, trained: Trained, times: Times, counted: Numbers) -> None:
+    """Apply Gateway, route, Component and the Rollout with its times compressed."""
+    for name in ("gateway", "route", "component"):
+        kube.apply(*read_manifest(MANIFESTS / f"{name}.yaml"))
+    [rollout] = read_manifest(MANIFESTS / "rollout.yaml")
+    rollout["spec"]["initialStable"]["digest"] = trained.digest
+    kube.apply(compress(rollout, times, counted))
+
+
+def source() -> str:
+    """Where the model lies, as a Rollout names it."""
+    return f"pvc://models/{MODEL_FOLDER}"
+
+
+def client_token(kube: Kube) -> str:
+    """The application's API key for the collector, from the Secret that the chart made."""
+    secret = kube.get("secret", "pawl-client", "-n", NAMESPACE)
+    return base64.b64decode(secret["data"]["token"]).decode()
+
+
+def node_port(kube: Kube, namespace: str, service: str) -> int:
+    """The port of a Service on every node; raises KubeError where it has none."""
+    found = kube.get("service", service, "-n", namespace)["spec"]["ports"][0].get("nodePort")
+    if found is None:
+        raise KubeError(f"service {namespace}/{service} has no node port: install the chart with service type NodePort")
+    return int(found)
+
+
+def wait_for(what: str, ready: Callable[[], bool], seconds: float = WAIT_SECONDS) -> None:
+    """Ask again and again until `ready`; raises KubeError when that took too long."""
+    deadline = time.monotonic() + seconds
+    while not ready():
+        if time.monotonic() > deadline:
+            raise KubeError(f"{what}: not within {seconds:.0f} s")
+        time.sleep(0.3)
+
+
+def answers(gateway: str, body: Json, path: str) -> bool:
+    """Whether a request through the gateway is answered well."""
+    headers = {"host": HOST, "x-user-id": "nobody"}
+    try:
+        return httpx.post(f"{gateway}{path}", json=body, headers=headers, timeout=2).status_code == httpx.codes.OK
+    except httpx.HTTPError:
+        return False
+
+
+def packed(directory: Path, name: str) -> bytes:
+    """The files of a directory as an archive under `name`, readable for everybody."""
+    held = io.BytesIO()
+    with tarfile.open(fileobj=held, mode="w") as archive:
+        for path in sorted(directory.rglob("*")):
+            archive.add(path, f"{name}/{path.relative_to(directory).as_posix()}", recursive=False, filter=_readable)
+    return held.getvalue()
+
+
+def loader_pod() -> Json:
+    """A pod of the restricted standard that holds the claim open for writing."""
+    security = {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    container = {
+        "name": "loader",
+        "image": LOADER_IMAGE,
+        "imagePullPolicy": "IfNotPresent",
+        "command": ["python", "-c", "import signal; signal.signal(signal.SIGTERM, signal.SIG_DFL); signal.pause()"],
+        "securityContext": security,
+        "volumeMounts": [{"name": "models", "mountPath": "/models"}],
+    }
+    spec = {
+        "restartPolicy": "Never",
+        "automountServiceAccountToken": False,
+        "securityContext": {
+            "runAsNonRoot": True, "runAsUser": 10001, "runAsGroup": 10001, "fsGroup": 10001,
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+        "containers": [container],
+        "volumes": [{"name": "models", "persistentVolumeClaim": {"claimName": "models"}}],
+    }  # fmt: skip
+    metadata = {"name": LOADER, "namespace": NAMESPACE}
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}
+
+
+def _readable(entry: tarfile.TarInfo) -> tarfile.TarInfo:
+    entry.mode, entry.uid, entry.gid = (0o755 if entry.isdir() else 0o644), 10001, 10001
+    return entry

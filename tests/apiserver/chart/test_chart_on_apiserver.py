@@ -1,0 +1,82 @@
+"""The real API server takes everything that the chart renders, and the roles allow what each process needs, no more."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from helm import CHART, objects
+
+EXAMPLES = Path(__file__).resolve().parents[3] / "examples" / "manifests"
+OTHERS = {"ServiceMonitor", "PrometheusRule"}
+VARIANTS = [
+    [],
+    ["-f", str(CHART / "values-dev.yaml")],
+    ["--set", "watchNamespaces={default}", "--set", "networkPolicy.enabled=true"],
+    ["--set", "database.existingSecret.name=pg,collector.replicas=2"],
+]
+
+
+@pytest.mark.parametrize("arguments", VARIANTS, ids=["laptop", "dev", "namespaced", "postgres"])
+def test_a_dry_run_on_the_server_accepts_every_object(apiserver: Any, namespace: str, arguments: list[str]) -> None:
+    for one in objects(*arguments, "--set", f"collector.apiKeys.tenants={{{namespace}}}"):
+        if one["kind"] in OTHERS:
+            continue
+        if "namespace" in one["metadata"]:
+            one["metadata"]["namespace"] = namespace
+        apiserver.apply(one, dryRun="All", fieldValidation="Strict")
+
+
+@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.yaml")), ids=lambda path: path.stem)
+def test_the_examples_are_accepted(apiserver: Any, namespace: str, path: Path) -> None:
+    for one in yaml.safe_load_all(path.read_text()):
+        if one["kind"] in {"Gateway", "Namespace"}:
+            continue
+        one["metadata"]["namespace"] = namespace
+        apiserver.create(one, dryRun="All", fieldValidation="Strict")
+
+
+MAY = [
+    ("operator", "patch", "pawl.dev", "rollouts", ""),
+    ("operator", "update", "pawl.dev", "rollouts", "status"),
+    ("operator", "create", "apps", "deployments", ""),
+    ("operator", "patch", "gateway.networking.k8s.io", "httproutes", ""),
+    ("operator", "delete", "gateway.envoyproxy.io", "backendtrafficpolicies", ""),
+    ("operator", "create", "coordination.k8s.io", "leases", ""),
+    ("operator", "create", "", "events", ""),
+    ("monitor", "list", "pawl.dev", "rollouts", ""),
+    ("monitor", "list", "pawl.dev", "components", ""),
+]
+MAY_NOT = [
+    ("operator", "get", "", "secrets", ""),
+    ("operator", "delete", "gateway.networking.k8s.io", "httproutes", ""),
+    ("operator", "update", "pawl.dev", "rollouts", "promote"),
+    ("operator", "create", "", "pods", ""),
+    ("monitor", "patch", "pawl.dev", "rollouts", ""),
+    ("monitor", "get", "", "secrets", ""),
+    ("collector", "list", "pawl.dev", "rollouts", ""),
+]
+
+
+def test_each_process_may_do_what_it_needs_and_no_more(apiserver: Any, namespace: str) -> None:
+    kinds = {"ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding"}
+    for one in objects():
+        if one["kind"] in kinds:
+            if "namespace" in one["metadata"]:
+                one["metadata"]["namespace"] = namespace
+            apiserver.apply(one)
+    assert [who for who in MAY if not allowed(apiserver, namespace, *who)] == []
+    assert [who for who in MAY_NOT if allowed(apiserver, namespace, *who)] == []
+
+
+def allowed(apiserver: Any, namespace: str, process: str, verb: str, group: str, resource: str, sub: str) -> bool:
+    asked = {"namespace": namespace, "verb": verb, "group": group, "resource": resource, "subresource": sub}
+    user = f"system:serviceaccount:pawl-system:pawl-{process}"
+    review = {
+        "apiVersion": "authorization.k8s.io/v1",
+        "kind": "SubjectAccessReview",
+        "metadata": {},
+        "spec": {"resourceAttributes": asked, "user": user},
+    }
+    answer = apiserver.request("POST", "/apis/authorization.k8s.io/v1/subjectaccessreviews", review)
+    return bool(answer["status"]["allowed"])
