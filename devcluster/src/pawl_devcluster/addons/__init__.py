@@ -1,0 +1,1 @@
+"""Add-ons that a cluster gets on demand; one module each."""

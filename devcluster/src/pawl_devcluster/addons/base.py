@@ -1,0 +1,29 @@
+"""What an add-on is: something to build beforehand and something to apply."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from pawl_devcluster.images_transfer import ImageTransfer
+from pawl_devcluster.kubectl import Kubectl
+from pawl_devcluster.provider import Provider
+from pawl_devcluster.tools import Tools
+
+
+@dataclass(frozen=True)
+class AddonContext:
+    """What an add-on may use while it installs itself."""
+
+    tools: Tools
+    kubectl: Kubectl
+    provider: Provider
+    images: ImageTransfer
+
+
+@dataclass(frozen=True)
+class Addon:
+    """prepare: builds and downloads, needs no cluster; install: applies and waits; needs_node: pods must run for real."""
+
+    name: str
+    prepare: Callable[[Tools], None]
+    install: Callable[[AddonContext], None]
+    needs_node: bool = True

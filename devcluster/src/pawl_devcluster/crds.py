@@ -1,0 +1,57 @@
+"""Custom resource definitions generated from the Go types of the projects that own them."""
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pawl_devcluster import shell
+from pawl_devcluster.gobuild import environment
+from pawl_devcluster.tools import Tools
+
+
+@dataclass(frozen=True)
+class CrdSource:
+    """A set of definitions: the module of ours that pins the types, their packages, and annotations that the API server asks for."""
+
+    name: str
+    module: str
+    packages: Sequence[str]
+    annotations: Sequence[str] = ()
+
+
+def generate(tools: Tools, source: CrdSource) -> Path:
+    """Return a folder with one file per definition, generated once."""
+    generator = tools.program("controller-gen")
+    folder = tools.builder.module(source.module)
+    target = tools.cache.root / "crds" / source.name
+
+    def make(out: Path) -> None:
+        # Descriptions are left out: with them a definition gets larger than a client may apply.
+        command = [
+            generator,
+            "crd:maxDescLen=0,allowDangerousTypes=true",
+            f"paths={';'.join(source.packages)}",
+            f"output:crd:dir={out}",
+        ]
+        try:
+            shell.run(command, cwd=folder, env={**environment(), "GOFLAGS": "-mod=mod -tags=deps"})
+        except BaseException:
+            shutil.rmtree(out, ignore_errors=True)
+            raise
+        for file in out.glob("*.yaml"):
+            file.write_text(annotated(file.read_text(), source.annotations))
+
+    return tools.cache.ensure(target, f"definitions of {source.name}", make)
+
+
+def annotated(manifest: str, annotations: Sequence[str]) -> str:
+    """Return the generated manifest with further `key: value` annotations."""
+    heading = "  annotations:\n"
+    return manifest.replace(heading, heading + "".join(f"    {line}\n" for line in annotations), 1)
+
+
+def joined(folder: Path, names: Sequence[str] = ("",)) -> str:
+    """Return all definitions of a folder whose file name has one of these parts, as one text."""
+    files = [f for f in sorted(folder.glob("*.yaml")) if any(name in f.name for name in names)]
+    return "\n---\n".join(f.read_text() for f in files)

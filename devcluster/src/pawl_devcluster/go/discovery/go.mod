@@ -1,0 +1,3 @@
+module pawl.dev/devcluster/discovery
+
+go 1.24.0

@@ -1,0 +1,30 @@
+"""The few things of the machine itself that a cluster touches, and how they are put back."""
+
+import contextlib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+_SYS = Path("/proc/sys")
+
+
+def read_sysctls(names: Iterable[str]) -> dict[str, str]:
+    """Return the machine's present values."""
+    return {name: _file(name).read_text().strip() for name in names if _file(name).exists()}
+
+
+def write_sysctls(values: Mapping[str, str]) -> None:
+    """Put values back; one that can't be written is left."""
+    for name, value in values.items():
+        with contextlib.suppress(OSError):
+            _file(name).write_text(value)
+
+
+def remove_empty(folders: Iterable[Path]) -> None:
+    """Remove the folders that hold nothing."""
+    for folder in folders:
+        with contextlib.suppress(OSError):
+            folder.rmdir()
+
+
+def _file(name: str) -> Path:
+    return _SYS / name.replace(".", "/")

@@ -1,0 +1,93 @@
+"""Brings images from where they were built onto the cluster's nodes; one that is there already is not sent again."""
+
+import shutil
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from pawl_devcluster import shell
+from pawl_devcluster.cache import check_space
+from pawl_devcluster.errors import DevclusterError
+from pawl_devcluster.provider import Provider
+from pawl_devcluster.report import Stopwatch
+from pawl_devcluster.state import StateStore
+from pawl_devcluster.tools import Tools
+
+
+class ImageTransfer:
+    """Loads images by name (docker's store or buildah's) or from an archive file."""
+
+    def __init__(self, tools: Tools, provider: Provider) -> None:
+        self._tools = tools
+        self._provider = provider
+        self._state = StateStore(tools.settings)
+
+    def load_named(self, name: str, nodes: Sequence[str] = ()) -> None:
+        """Load one image; `name` may be the path of an archive. Raises DevclusterError when it is nowhere."""
+        if name.endswith(".tar") and Path(name).exists():
+            self._provider.load_archive(Path(name), nodes)
+            return
+        store, identity = find(name)
+        key = f"{name}@{','.join(nodes) or '*'}"
+        if self._loaded().get(key) == identity:
+            self._tools.report(f"{name}: already on the nodes")
+            return
+        watch = Stopwatch()
+        self._send(store, name, nodes)
+        self._note(key, identity)
+        self._tools.report(f"{name}: loaded in {watch.seconds():.1f} s")
+
+    def load_own(self, name: str, nodes: Sequence[str] = ()) -> None:
+        """Load one of this package's own images."""
+        archive = self._tools.images.archive(name)
+        identity = str(archive.stat().st_mtime_ns)
+        if self._loaded().get(name) != identity:
+            self._provider.load_archive(archive, nodes)
+            self._note(name, identity)
+
+    def _send(self, store: str, name: str, nodes: Sequence[str]) -> None:
+        with tempfile.TemporaryDirectory(dir=self._tools.settings.state) as folder:
+            archive = Path(folder) / "image.tar"
+            size = image_size(store, name)
+            check_space(archive.parent, 3 * size, f"Loading {name}")
+            save = (
+                ["docker", "save", "-o", archive, name]
+                if store == "docker"
+                else ["buildah", "push", "-q", name, f"docker-archive:{archive}:{name}"]
+            )
+            shell.run(save, timeout=1800)
+            self._provider.load_archive(archive, nodes)
+
+    def _loaded(self) -> dict[str, str]:
+        state = self._state.load()
+        return state.images if state else {}
+
+    def _note(self, key: str, identity: str) -> None:
+        if self._state.load() is not None:
+            self._state.update(images={**self._loaded(), key: identity})
+
+
+def find(name: str) -> tuple[str, str]:
+    """Return the store that has the image (`docker` or `buildah`) and the image's id."""
+    for store, command in {
+        "docker": ["docker", "image", "inspect", "--format", "{{.Id}}", name],
+        "buildah": ["buildah", "inspect", "--type", "image", "--format", "{{.FromImageID}}", name],
+    }.items():
+        result = shell.attempt(command) if shutil.which(store) else None
+        if result is not None and result.returncode == 0:
+            return store, result.stdout.strip()
+    raise DevclusterError(
+        f"Image {name} is neither in docker's store nor in buildah's: build it first with `python -m pawl_devcluster images`."
+    )
+
+
+def image_size(store: str, name: str) -> int:
+    """Return about how many bytes the image has."""
+    if store == "docker":
+        return int(shell.run(["docker", "image", "inspect", "--format", "{{.Size}}", name]))
+    return _bytes(shell.run(["buildah", "images", "--format", "{{.Size}}", name]).splitlines()[0])
+
+
+def _bytes(text: str) -> int:
+    number, unit = text.split()
+    return int(float(number) * {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9}[unit.upper()])

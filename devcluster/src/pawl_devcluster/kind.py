@@ -1,0 +1,105 @@
+"""Provider of a kind cluster, where a docker engine answers."""
+
+import json
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pawl_devcluster import shell
+from pawl_devcluster.errors import DevclusterError
+from pawl_devcluster.kubectl import Kubectl
+from pawl_devcluster.provider import KIND
+from pawl_devcluster.settings import Size
+from pawl_devcluster.state import StateStore
+from pawl_devcluster.tools import Tools
+
+
+class KindProvider:
+    """A cluster in containers of the docker engine; its API-only size is a whole node, for kind knows no smaller."""
+
+    name = KIND
+
+    def __init__(self, tools: Tools) -> None:
+        self._tools = tools
+        self._state = StateStore(tools.settings)
+        self._cluster = f"pawl-{tools.settings.name}"
+        self.kubeconfig: Path = tools.settings.state / "admin.kubeconfig"
+
+    def up(self, size: Size) -> None:
+        """Create the cluster unless it is there with enough nodes."""
+        known = self._state.load() or self._state.create(self.name, size)
+        kind = self._kind()
+        exists = self._cluster in shell.run([kind, "get", "clusters"]).split()
+        if exists and not known.size.covers(size):
+            raise DevclusterError(
+                f"The kind cluster has size {known.size} and can't grow to {size}: take it down first."
+            )
+        if exists:
+            shell.run([kind, "export", "kubeconfig", "--name", self._cluster, "--kubeconfig", self.kubeconfig])
+        else:
+            self._tools.report(f"kind: creating cluster {self._cluster}")
+            command = [
+                kind,
+                "create",
+                "cluster",
+                "--name",
+                self._cluster,
+                "--kubeconfig",
+                self.kubeconfig,
+                "--wait=180s",
+                "--config=-",
+            ]
+            shell.run(command, text=json.dumps(kind_config(size)), timeout=900)
+        if size is Size.GPU:
+            self._kubectl()("patch", "node", f"{self._cluster}-worker", *gpu_patch())
+
+    def down(self) -> None:
+        """Delete the cluster."""
+        shell.run([self._kind(), "delete", "cluster", "--name", self._cluster])
+        shutil.rmtree(self._tools.settings.state, ignore_errors=True)
+
+    def load_archive(self, archive: Path, nodes: Sequence[str]) -> None:
+        """Let kind copy the archive into its nodes."""
+        chosen = ["--nodes", ",".join(nodes)] if nodes else []
+        shell.run([self._kind(), "load", "image-archive", archive, "--name", self._cluster, *chosen], timeout=1800)
+
+    def node_address(self) -> str:
+        """Return the control plane's address on the engine's network."""
+        addresses = self._kubectl().get("node", f"{self._cluster}-control-plane")["status"]["addresses"]
+        return str(next(a["address"] for a in addresses if a["type"] == "InternalIP"))
+
+    def status(self) -> str:
+        """Say which cluster it is."""
+        return f"kind cluster {self._cluster}"
+
+    def add_process(self, name: str, command: Sequence[str]) -> None:
+        """Refuse: kind's nodes run pods for real."""
+        raise DevclusterError(
+            f"{name} makes sense beside a control plane without nodes; a kind cluster runs its pods for real."
+        )
+
+    def _kind(self) -> Path:
+        found = shutil.which("kind")
+        return Path(found) if found else self._tools.program("kind")
+
+    def _kubectl(self) -> Kubectl:
+        return Kubectl(self._tools.program("kubectl"), self.kubeconfig)
+
+
+def kind_config(size: Size) -> dict[str, Any]:
+    """Return kind's configuration for a size."""
+    nodes: list[dict[str, Any]] = [{"role": "control-plane", "labels": {"pawl.dev/pool": "cpu"}}]
+    if size is Size.GPU:
+        taint = {"key": "nvidia.com/gpu", "value": "present", "effect": "NoSchedule"}
+        join = {"kind": "JoinConfiguration", "nodeRegistration": {"taints": [taint]}}
+        labels = {"pawl.dev/pool": "gpu", "nvidia.com/gpu.present": "true"}
+        nodes.append({"role": "worker", "labels": labels, "kubeadmConfigPatches": [json.dumps(join)]})
+    return {"kind": "Cluster", "apiVersion": "kind.x-k8s.io/v1alpha4", "nodes": nodes}
+
+
+def gpu_patch() -> list[str]:
+    """Return the arguments of `kubectl patch node` that make a node report one GPU; it is pretended."""
+    path = "nvidia.com~1gpu"
+    operations = [{"op": "add", "path": f"/status/{kind}/{path}", "value": "1"} for kind in ("capacity", "allocatable")]
+    return ["--subresource=status", "--type=json", f"--patch={json.dumps(operations)}"]

@@ -1,0 +1,60 @@
+"""The port behind which a cluster comes from somewhere, and the choice between the ways."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+from pawl_devcluster import shell
+from pawl_devcluster.settings import Settings, Size
+
+EXISTING, KIND, NATIVE = "existing", "kind", "native"
+
+
+class Provider(Protocol):
+    """A source of clusters; every method may be called again after an interruption."""
+
+    @property
+    def name(self) -> str:
+        """One of `existing`, `kind`, `native`."""
+        ...
+
+    @property
+    def kubeconfig(self) -> Path:
+        """The administrator's kubeconfig."""
+        ...
+
+    def up(self, size: Size) -> None:
+        """Bring up a cluster of at least that size, or complete the one that is there."""
+        ...
+
+    def down(self) -> None:
+        """Remove the cluster and all that belongs to it."""
+        ...
+
+    def load_archive(self, archive: Path, nodes: Sequence[str]) -> None:
+        """Put the image of an archive on these nodes (none named: on all)."""
+        ...
+
+    def node_address(self) -> str:
+        """Return an address at which this machine reaches NodePorts."""
+        ...
+
+    def status(self) -> str:
+        """Return lines for people."""
+        ...
+
+    def add_process(self, name: str, command: Sequence[str]) -> None:
+        """Run a program beside the control plane for as long as the cluster lives."""
+        ...
+
+
+def choose(settings: Settings, *, docker_answers: bool) -> str:
+    """Return the provider's name: an existing cluster that was named, else kind where an engine answers, else our own."""
+    if settings.kubeconfig is not None:
+        return EXISTING
+    return KIND if docker_answers else NATIVE
+
+
+def docker_answers() -> bool:
+    """Say whether a docker engine answers."""
+    return shell.succeeds(["docker", "info"], timeout=10)
