@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -51,7 +51,8 @@ def running_apiserver() -> Iterator[ApiServer]:
         directory = Path(name)
         processes: list[subprocess.Popen[bytes]] = []
         try:
-            yield _start(directory, processes)
+            with closing(_start(directory, processes)) as server:
+                yield server
         finally:
             for process in reversed(processes):
                 _stop(process)

@@ -43,6 +43,10 @@ class KubeClient:
         context = ssl.create_default_context(cafile=str(self.ca))
         return httpx.Client(base_url=self.url, verify=context, timeout=30, trust_env=False)
 
+    def close(self) -> None:
+        """Close the connections."""
+        self.http.close()
+
     def request(
         self, method: str, path: str, body: object = None, *, user: str = "", content_type: str = "", **query: Any
     ) -> Any:
