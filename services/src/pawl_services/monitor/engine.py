@@ -10,8 +10,8 @@ import structlog
 from pawl_services.db.engine import Database
 from pawl_services.monitor.header import Header
 from pawl_services.monitor.release import Release
-from pawl_services.monitor.store import OutdatedError, load, stored_since
-from pawl_services.monitor.track import Track, new_track
+from pawl_services.monitor.store import Evidence, OutdatedError, load, stored_since
+from pawl_services.monitor.track import Track
 from pawl_services.monitor.views import View
 
 KEEP = 24 * 3_600_000_000
@@ -41,6 +41,7 @@ class Engine:
         self._leading = leading
         self._tracks: dict[Key, Track] = {}
         self._views: dict[Key, View] = {}
+        self._known: set[Key] = set()
         self._loaded = False
         self.skipped: Counter[str] = Counter()
         self.failed: Counter[str] = Counter()
@@ -79,24 +80,28 @@ class Engine:
 
     def _open(self, sighting: Sighting | None, watermark: int) -> None:
         live = {release.key: release for release in sighting.live} if sighting else {}
-        recent: set[Key] = set()
         if not self._loaded:
             with self._database.read() as connection:
-                recent = set(stored_since(connection, watermark - KEEP))
-        for key in (live.keys() | recent) - self._tracks.keys():
+                self._known = set(stored_since(connection, watermark - KEEP))
+            self._loaded = True
+        self._known |= live.keys()
+        for key in sorted(self._known - self._tracks.keys()):
             self._open_one(key, live.get(key))
-        self._loaded = True
         if sighting is not None:
             self._mark(live, sighting.unknown, watermark)
 
     def _open_one(self, key: Key, release: Release | None) -> None:
-        with self._database.read() as connection:
-            evidence = load(connection, *key)
-        if evidence is not None:
-            self._tracks[key] = Track(self._database, evidence)
-        elif release is not None:
-            self._tracks[key] = new_track(self._database, Header.new(release))
-            _log.info("release found", object=release.name, namespace=release.namespace, release=release.number)
+        try:
+            with self._database.read() as connection:
+                evidence = load(connection, *key)
+            if evidence is None and release is not None:
+                evidence = Evidence(Header.new(release))
+                _log.info("release found", object=release.name, namespace=release.namespace, release=release.number)
+            if evidence is not None:
+                self._tracks[key] = Track(self._database, evidence)
+        except Exception as error:  # noqa: BLE001  as in _guarded
+            _log.exception("release not opened", uid=key[0], release=key[1])
+            self.failed[type(error).__name__] += 1
 
     def _mark(self, live: Mapping[Key, Release], unknown: frozenset[str], watermark: int) -> None:
         for key, track in list(self._tracks.items()):
@@ -110,6 +115,7 @@ class Engine:
             if track.header.ended is not None and track.header.ended + KEEP < watermark:
                 del self._tracks[key]
                 self._views.pop(key, None)
+                self._known.discard(key)
 
     def _advance(self, track: Track, watermark: int, expired: Callable[[], bool]) -> None:
         done = track.advance(watermark)
@@ -130,7 +136,7 @@ class Engine:
             del self._tracks[key]
             self._views.pop(key, None)
             self.failed["outdated"] += 1
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  one release's trouble, whatever it is, must not stop the others
             _log.exception("release not advanced", object=release.name, namespace=release.namespace)
             del self._tracks[key]
             self.failed[type(error).__name__] += 1

@@ -38,8 +38,6 @@ class Header:
     @property
     def replay_from(self) -> int:
         """From where to read again after a restart, to find every window that is still open."""
-        if self.threshold is None:
-            return self.start
         return max(self.start, self.closed - self.release.window - self.release.delay)
 
     def to_json(self) -> dict[str, Any]:

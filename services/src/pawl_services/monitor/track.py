@@ -13,7 +13,6 @@ from pawl_services.monitor.accumulate import Group
 from pawl_services.monitor.closing import Records, score_window
 from pawl_services.monitor.facts import SLICE, Slice, read_records, read_said, read_slice
 from pawl_services.monitor.harm import earliest, first_slow, first_wrong
-from pawl_services.monitor.header import Header
 from pawl_services.monitor.latency import ThresholdSampler
 from pawl_services.monitor.release import LATENCY
 from pawl_services.monitor.store import Advance, ClosedBatch, Evidence, GroupKey, commit, counted
@@ -91,7 +90,7 @@ class Track:
         for fact in facts:
             uncounted = {m for m in self._release.metrics if (fact.step, fact.user) not in known[m]}
             self._windows.observe(fact, uncounted)
-            if self._threshold is None and fact.latency_ms is not None:
+            if fact.latency_ms is not None and self._waits():
                 self._sample(fact, fact.latency_ms)
 
     def _sample(self, fact: Fact, latency_ms: float) -> None:
@@ -117,16 +116,19 @@ class Track:
 
     def _due(self, until: int) -> list[tuple[Window, set[str]]]:
         """Windows to close now, with the metrics to close: latency waits until it is known what slow means."""
-        waits = {LATENCY} if self._threshold is None else set()
+        waits = self._waits()
         closing = ((window, window.pending - waits) for window in self._windows.due(until))
         return list(islice(((window, metrics) for window, metrics in closing if metrics), DUE_AT_ONCE))
+
+    def _waits(self) -> set[str]:
+        return {LATENCY} & set(self._release.metrics) if self._threshold is None else set()
 
     def _advance(self, connection: Connection, part: Slice, due: Sequence[tuple[Window, set[str]]]) -> Advance:
         live = [fact for fact in part.facts if fact.arm == CANDIDATE]
         header = replace(
             self.header,
             cursor=part.until,
-            closed=part.until if len(due) < DUE_AT_ONCE else self.header.closed,
+            closed=self.header.closed if len(due) == DUE_AT_ONCE or self._waits() else part.until,
             threshold=self._threshold,
             exposed_requests=self.header.exposed_requests + len(live),
             first_harm=self._first_harm(connection, part, live),
@@ -169,8 +171,3 @@ class Track:
             window.pending -= metrics
             if not window.pending:
                 self._windows.forget(window)
-
-
-def new_track(database: Database, header: Header, *, slice_size: int = SLICE) -> Track:
-    """A release seen for the first time."""
-    return Track(database, Evidence(header), slice_size=slice_size)

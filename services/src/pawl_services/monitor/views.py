@@ -26,5 +26,5 @@ def label_rate(header: Header, group: Group) -> float | None:
     if first is None:
         return None
     release = header.release
-    opened = header.closed - release.window - release.delay - first
+    opened = header.cursor - release.window - release.delay - first
     return group.totals.labelled * HOUR / max(opened, SHORTEST)
