@@ -1,4 +1,4 @@
-"""The address plan: every cluster on a machine gets blocks of its own, and nothing outside these three ranges is used."""
+"""The address plan: each cluster on a machine gets blocks of its own, and nothing outside three ranges is used."""
 
 import ipaddress
 from collections.abc import Iterable

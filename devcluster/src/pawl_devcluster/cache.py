@@ -1,7 +1,6 @@
 """The folder of builds and downloads: whole files only, made once even when several processes ask."""
 
 import fcntl
-import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -29,7 +28,7 @@ class Cache:
         return self.root / "images" / f"{name}.tar"
 
     def ensure(self, target: Path, what: str, make: Callable[[Path], None]) -> Path:
-        """Return `target`, calling `make(temporary path)` first when it is not there; tells what is built and how long it took."""
+        """Return `target`; when it is absent, `make(temporary path)` makes it, and `what` is told with its time."""
         if target.exists():
             return target
         with self.locked(target.name):
@@ -86,4 +85,4 @@ def _remove(path: Path) -> None:
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     elif path.exists():
-        os.unlink(path)
+        path.unlink()

@@ -23,7 +23,7 @@ class Cgroups:
         missing = [c for c in _NEEDED if c not in self._controllers()]
         if missing:
             raise DevclusterError(
-                f"A cluster can't run here: the cgroup controllers {', '.join(missing)} are not available under {self._root}; "
+                f"A cluster can't run here: {self._root} lacks the cgroup controllers {', '.join(missing)}; "
                 "run on the machine itself or in a container with all cgroup controllers."
             )
 
@@ -43,7 +43,7 @@ class Cgroups:
                 _copy_cpuset(parent, group)
 
     def drop(self) -> None:
-        """Remove this cluster's groups, and the common parent when it was the last; all processes in them must be gone."""
+        """Remove this cluster's groups, whose processes must be gone, and the common parent after the last cluster."""
         for hierarchy in self._hierarchies():
             for folder, _, _ in os.walk(hierarchy / "pawl" / self._cluster, topdown=False):
                 _remove(Path(folder))

@@ -1,6 +1,6 @@
 """The library's front door: bring a cluster up, use it, take it down."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,7 +81,7 @@ class Cluster:
 def up(
     size: Size = Size.NODE, addons: Sequence[str] = (), settings: Settings | None = None, report: Report = to_stderr
 ) -> Cluster:
-    """Bring up (or complete) the cluster with at least that size and those add-ons; raises DevclusterError with what to do."""
+    """Bring up, or complete, a cluster of that size or more, with add-ons; raises DevclusterError with a remedy."""
     settings = settings or from_environment()
     wanted = chosen(addons, size)
     tools = make_tools(settings, report)
@@ -140,5 +140,9 @@ def _provider(tools: Tools) -> Provider:
         name = state.provider  # what brought it up is what can take it down
     else:
         name = choose(tools.settings, docker_answers=tools.settings.kubeconfig is None and docker_answers())
-    makers = {EXISTING: ExistingProvider, KIND: KindProvider, NATIVE: NativeProvider}
+    makers: dict[str, Callable[[Tools], Provider]] = {
+        EXISTING: ExistingProvider,
+        KIND: KindProvider,
+        NATIVE: NativeProvider,
+    }
     return makers[name](tools)

@@ -12,7 +12,7 @@ from pawl_devcluster.tools import Tools
 
 @dataclass(frozen=True)
 class CrdSource:
-    """A set of definitions: the module of ours that pins the types, their packages, and annotations that the API server asks for."""
+    """Definitions from Go: the module of ours that pins the types, their packages, and annotations to add."""
 
     name: str
     module: str
@@ -28,7 +28,7 @@ def generate(tools: Tools, source: CrdSource) -> Path:
 
     def make(out: Path) -> None:
         # Descriptions are left out: with them a definition gets larger than a client may apply.
-        command = [
+        command: list[shell.Argument] = [
             generator,
             "crd:maxDescLen=0,allowDangerousTypes=true",
             f"paths={';'.join(source.packages)}",

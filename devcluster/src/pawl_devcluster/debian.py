@@ -35,7 +35,7 @@ def install_tools(tools: Mapping[str, str], report: Report) -> None:
         return
     if shutil.which("apt-get") is None:
         raise DevclusterError(
-            f"These are needed and not installed: {' '.join(packages)}. Install them with your system's package manager."
+            f"These packages are missing: {' '.join(packages)}. Install them with your system's package manager."
         )
     report(f"installing Debian packages: {' '.join(packages)}")
     quiet = {"DEBIAN_FRONTEND": "noninteractive"}

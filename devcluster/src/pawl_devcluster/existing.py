@@ -18,7 +18,7 @@ class ExistingProvider:
     def __init__(self, tools: Tools) -> None:
         if tools.settings.kubeconfig is None or not tools.settings.kubeconfig.exists():
             raise DevclusterError(
-                f"PAWL_KUBECONFIG is {tools.settings.kubeconfig}, and there is no such file: name an existing kubeconfig."
+                f"PAWL_KUBECONFIG is {tools.settings.kubeconfig}, which is no file: name an existing kubeconfig."
             )
         self.kubeconfig: Path = tools.settings.kubeconfig
         self._tools = tools
@@ -43,8 +43,12 @@ class ExistingProvider:
     def load_archive(self, archive: Path, nodes: Sequence[str]) -> None:
         """Refuse: only a registry can bring an image there."""
         raise DevclusterError(
-            f"{archive.name} can't be put on the nodes of an existing cluster: push the image to a registry that it reaches."
+            f"{archive.name} can't be put on the nodes of an existing cluster: push it to a registry that they reach."
         )
+
+    def cpu_nodes(self) -> list[str]:
+        """Return the names of the nodes that add-ons run on."""
+        return []
 
     def node_address(self) -> str:
         """Return the first node's external address, else its internal one."""

@@ -71,7 +71,7 @@ class GoBuilder:
         self._cache = cache
 
     def ensure(self, name: str) -> Path:
-        """Return the program's file, building it first when the cache has none; raises DevclusterError when it can't."""
+        """Return the program's file, built first when the cache has none; raises DevclusterError when that fails."""
         program = PROGRAMS[name]
         return self._cache.ensure(
             self._cache.binary(program.file), f"{name} {program.version}", lambda out: self._build(program, out)
@@ -96,7 +96,7 @@ class GoBuilder:
             self._install(program, out)
             return
         folder = self.module(program.module)
-        command = [
+        command: list[shell.Argument] = [
             "go",
             "build",
             "-mod=mod",
@@ -129,5 +129,5 @@ class GoBuilder:
 
 
 def environment() -> dict[str, str]:
-    """Return what every Go command of ours gets: static programs, none of the caller's flags, a toolchain fetched when needed."""
+    """Return the environment of every Go command here: static programs, none of the caller's flags."""
     return {"CGO_ENABLED": "0", "GOFLAGS": "", "GOWORK": "off", "GOTOOLCHAIN": os.environ.get("GOTOOLCHAIN", "auto")}

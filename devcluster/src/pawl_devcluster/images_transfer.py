@@ -1,5 +1,6 @@
 """Brings images from where they were built onto the cluster's nodes; one that is there already is not sent again."""
 
+import json
 import shutil
 import tempfile
 from collections.abc import Sequence
@@ -10,7 +11,6 @@ from pawl_devcluster.cache import check_space
 from pawl_devcluster.errors import DevclusterError
 from pawl_devcluster.provider import Provider
 from pawl_devcluster.report import Stopwatch
-from pawl_devcluster.state import StateStore
 from pawl_devcluster.tools import Tools
 
 
@@ -20,7 +20,7 @@ class ImageTransfer:
     def __init__(self, tools: Tools, provider: Provider) -> None:
         self._tools = tools
         self._provider = provider
-        self._state = StateStore(tools.settings)
+        self._notes = tools.settings.state / "images.json"
 
     def load_named(self, name: str, nodes: Sequence[str] = ()) -> None:
         """Load one image; `name` may be the path of an archive. Raises DevclusterError when it is nowhere."""
@@ -37,12 +37,12 @@ class ImageTransfer:
         self._note(key, identity)
         self._tools.report(f"{name}: loaded in {watch.seconds():.1f} s")
 
-    def load_own(self, name: str, nodes: Sequence[str] = ()) -> None:
+    def load_own(self, name: str) -> None:
         """Load one of this package's own images."""
         archive = self._tools.images.archive(name)
         identity = str(archive.stat().st_mtime_ns)
         if self._loaded().get(name) != identity:
-            self._provider.load_archive(archive, nodes)
+            self._provider.load_archive(archive, self._provider.cpu_nodes())
             self._note(name, identity)
 
     def _send(self, store: str, name: str, nodes: Sequence[str]) -> None:
@@ -50,21 +50,20 @@ class ImageTransfer:
             archive = Path(folder) / "image.tar"
             size = image_size(store, name)
             check_space(archive.parent, 3 * size, f"Loading {name}")
-            save = (
-                ["docker", "save", "-o", archive, name]
-                if store == "docker"
-                else ["buildah", "push", "-q", name, f"docker-archive:{archive}:{name}"]
-            )
-            shell.run(save, timeout=1800)
+            if store == "docker":
+                shell.run(["docker", "save", "-o", archive, name], timeout=1800)
+            else:
+                shell.run(["buildah", "push", "-q", name, f"docker-archive:{archive}:{name}"], timeout=1800)
             self._provider.load_archive(archive, nodes)
 
     def _loaded(self) -> dict[str, str]:
-        state = self._state.load()
-        return state.images if state else {}
+        found: dict[str, str] = json.loads(self._notes.read_text()) if self._notes.exists() else {}
+        return found
 
     def _note(self, key: str, identity: str) -> None:
-        if self._state.load() is not None:
-            self._state.update(images={**self._loaded(), key: identity})
+        temporary = self._notes.with_suffix(".tmp")
+        temporary.write_text(json.dumps({**self._loaded(), key: identity}, indent=1))
+        temporary.rename(self._notes)
 
 
 def find(name: str) -> tuple[str, str]:
@@ -77,7 +76,7 @@ def find(name: str) -> tuple[str, str]:
         if result is not None and result.returncode == 0:
             return store, result.stdout.strip()
     raise DevclusterError(
-        f"Image {name} is neither in docker's store nor in buildah's: build it first with `python -m pawl_devcluster images`."
+        f"Image {name} is neither in docker's store nor in buildah's: run `python -m pawl_devcluster images`."
     )
 
 

@@ -39,7 +39,7 @@ class KindProvider:
             shell.run([kind, "export", "kubeconfig", "--name", self._cluster, "--kubeconfig", self.kubeconfig])
         else:
             self._tools.report(f"kind: creating cluster {self._cluster}")
-            command = [
+            command: list[shell.Argument] = [
                 kind,
                 "create",
                 "cluster",
@@ -63,6 +63,10 @@ class KindProvider:
         """Let kind copy the archive into its nodes."""
         chosen = ["--nodes", ",".join(nodes)] if nodes else []
         shell.run([self._kind(), "load", "image-archive", archive, "--name", self._cluster, *chosen], timeout=1800)
+
+    def cpu_nodes(self) -> list[str]:
+        """Return the names of the nodes that add-ons run on."""
+        return [f"{self._cluster}-control-plane"]
 
     def node_address(self) -> str:
         """Return the control plane's address on the engine's network."""

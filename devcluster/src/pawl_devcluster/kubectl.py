@@ -10,6 +10,8 @@ from typing import Any
 
 from pawl_devcluster import shell, waiting
 
+Json = dict[str, Any]
+
 
 class Kubectl:
     """Runs kubectl; every failure is a DevclusterError with its output."""
@@ -30,9 +32,10 @@ class Kubectl:
         """Run with this terminal's input and output and return the exit status."""
         return subprocess.run([str(word) for word in self._command(args)], check=False).returncode
 
-    def get(self, *args: str) -> Any:
+    def get(self, *args: str) -> Json:
         """Return `kubectl get ARGS` as data."""
-        return json.loads(self("get", *args, "--output=json"))
+        found: Json = json.loads(self("get", *args, "--output=json"))
+        return found
 
     def apply(self, text: str) -> None:
         """Apply manifests, server-side; a second time changes nothing."""
@@ -40,7 +43,7 @@ class Kubectl:
             "apply", "--server-side", "--force-conflicts", "--field-manager=pawl-devcluster", "--filename=-", text=text
         )
 
-    def apply_data(self, *objects: dict[str, Any]) -> None:
+    def apply_data(self, *objects: Json) -> None:
         """Apply objects given as data."""
         self.apply(json.dumps({"apiVersion": "v1", "kind": "List", "items": list(objects)}))
 

@@ -73,7 +73,7 @@ class NativeProvider:
         host.write_sysctls(state.sysctls)
         shutil.rmtree(self._tools.settings.state)
         if not list(self._tools.settings.state_root.glob("*/cluster.json")):
-            host.remove_empty(HOST_FOLDERS)
+            host.remove_empty([*HOST_FOLDERS, self._tools.settings.state_root])
         network.drop_barrier()
 
     def load_archive(self, archive: Path, nodes: Sequence[str]) -> None:
@@ -83,6 +83,10 @@ class NativeProvider:
             raise DevclusterError(f"None of the nodes {', '.join(nodes)} exists: the first is n1, the GPU node is g1.")
         for node in chosen:
             node.import_image(archive)
+
+    def cpu_nodes(self) -> list[str]:
+        """Return the names of the nodes that add-ons run on."""
+        return [AddressPlan(self._required().index).node(0).name]
 
     def node_address(self) -> str:
         """Return the first node's address, which this machine has a route to."""
@@ -119,7 +123,8 @@ class NativeProvider:
     def _require_root(self) -> None:
         if os.geteuid() != 0:
             raise DevclusterError(
-                "No docker engine answers, and a cluster of our own needs root: run as root, start docker, or set PAWL_KUBECONFIG."
+                "No docker engine answers, and a cluster of our own needs root: "
+                "run as root, start docker, or set PAWL_KUBECONFIG."
             )
 
     def _prepare_programs(self, size: Size) -> None:

@@ -10,7 +10,7 @@ _BARRIER = "4000"  # metric of the routes that stop what has no better route
 
 
 class Network:
-    """Makes and removes namespaces, interfaces and routes of one cluster; all names carry the cluster's name or index."""
+    """Makes and removes namespaces, interfaces and routes of one cluster; their names carry its name or index."""
 
     def __init__(self, cluster: str, plan: AddressPlan) -> None:
         self._plan = plan

@@ -154,7 +154,7 @@ class Node:
 
 
 def find_init(pids: Sequence[int], proc: Path = Path("/proc")) -> int | None:
-    """Return the one that is process 1 of the outermost inner process namespace: pods on the node's network are deeper."""
+    """Return the process 1 of the outermost inner process namespace: pods on the node's network are deeper."""
     depths: dict[int, int] = {}
     for pid in pids:
         chain = _namespace_ids(proc / str(pid) / "status")

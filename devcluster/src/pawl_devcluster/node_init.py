@@ -1,7 +1,7 @@
 """Process 1 of a node: mounts, then keeps the node's services running and reaps what is orphaned.
 
-Started as `python -m pawl_devcluster.node_init FOLDER` inside fresh namespaces. When it ends, the kernel ends everything else in the node.
-SIGHUP makes it read FOLDER/services.json again, for services that were added.
+Started as `python -m pawl_devcluster.node_init FOLDER` inside fresh namespaces. When it ends, the kernel ends all else
+in the node. SIGHUP makes it read FOLDER/services.json again, for services that were added.
 """
 
 import json

@@ -83,7 +83,7 @@ def kubelet(layout: Layout, node: NodeAddress) -> Json:
         "clusterDomain": "cluster.local",
         "resolvConf": f"{layout.node(node)}/resolv.conf",
         "volumePluginDir": f"{layout.node(node)}/flexvolume",
-        # Images can't be pulled again, so none may be thrown away; nor may pods go because the machine's disk is full of builds.
+        # Images can't be pulled again, so none may be thrown away; nor may pods go because builds fill the disk.
         "imageGCHighThresholdPercent": 100,
         "imageMinimumGCAge": "24h",
         "evictionHard": {"memory.available": "100Mi"},
@@ -100,7 +100,7 @@ def kubelet(layout: Layout, node: NodeAddress) -> Json:
 
 
 def kube_proxy(layout: Layout, node: NodeAddress) -> Json:
-    """Return kube-proxy's configuration; its connection tracking settings can't be written outside the first network namespace."""
+    """Return kube-proxy's configuration; connection tracking can only be set in the machine's own namespace."""
     return {
         "apiVersion": "kubeproxy.config.k8s.io/v1alpha1",
         "kind": "KubeProxyConfiguration",

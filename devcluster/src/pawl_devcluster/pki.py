@@ -1,4 +1,4 @@
-"""Certificates of a cluster built here: two authorities, one certificate per component, keys that never leave the machine."""
+"""Certificates of a cluster built here: two authorities, one certificate per component; keys stay on the machine."""
 
 import base64
 import json
@@ -10,7 +10,8 @@ from pawl_devcluster import shell
 from pawl_devcluster.addresses import AddressPlan, NodeAddress
 
 _DAYS = "3650"
-_CURVE = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", _DAYS]
+_CURVE = "ec_paramgen_curve:P-256"
+_REQUEST = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", _CURVE, "-nodes", "-days", _DAYS]
 _API_NAMES = (
     "kubernetes",
     "kubernetes.default",
@@ -44,9 +45,7 @@ def make_pki(folder: Path, plan: AddressPlan, nodes: Iterable[NodeAddress]) -> N
     for node in nodes:
         subject = f"/O=system:nodes/CN=system:node:{node.name}"
         _certificate(work, node.name, subject, names=[node.name], addresses=[node.ip, "127.0.0.1"])
-    shell.run(
-        ["openssl", "genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", work / "sa.key"]
-    )
+    shell.run(["openssl", "genpkey", "-algorithm", "EC", "-pkeyopt", _CURVE, "-out", work / "sa.key"])
     shell.run(["openssl", "pkey", "-in", work / "sa.key", "-pubout", "-out", work / "sa.pub"])
     work.rename(folder)
 
@@ -77,10 +76,7 @@ def write_kubeconfig(target: Path, pki: Path, user: str, server: str, cluster: s
 
 def _authority(folder: Path, name: str) -> None:
     usage = "keyUsage=critical,keyCertSign,digitalSignature,cRLSign"
-    shell.run(
-        ["openssl", "req", "-x509", *_CURVE, "-subj", f"/CN=pawl-devcluster-{name}", "-addext", usage]
-        + ["-keyout", folder / f"{name}.key", "-out", folder / f"{name}.crt"]
-    )
+    shell.run([*_REQUEST, "-subj", f"/CN=pawl-devcluster-{name}", "-addext", usage, *_outputs(folder, name)])
 
 
 def _certificate(
@@ -97,11 +93,13 @@ def _certificate(
     extensions += ["extendedKeyUsage=serverAuth,clientAuth"] + (
         [f"subjectAltName={alternatives}"] if alternatives else []
     )
-    shell.run(
-        ["openssl", "req", "-x509", "-CA", folder / f"{authority}.crt", "-CAkey", folder / f"{authority}.key", *_CURVE]
-        + ["-subj", subject, "-keyout", folder / f"{name}.key", "-out", folder / f"{name}.crt"]
-        + [word for extension in extensions for word in ("-addext", extension)]
-    )
+    signer: list[shell.Argument] = ["-CA", folder / f"{authority}.crt", "-CAkey", folder / f"{authority}.key"]
+    added = [word for extension in extensions for word in ("-addext", extension)]
+    shell.run([*_REQUEST, *signer, "-subj", subject, *_outputs(folder, name), *added])
+
+
+def _outputs(folder: Path, name: str) -> list[str]:
+    return ["-keyout", str(folder / f"{name}.key"), "-out", str(folder / f"{name}.crt")]
 
 
 def _encoded(path: Path) -> str:

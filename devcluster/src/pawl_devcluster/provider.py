@@ -35,6 +35,10 @@ class Provider(Protocol):
         """Put the image of an archive on these nodes (none named: on all)."""
         ...
 
+    def cpu_nodes(self) -> list[str]:
+        """Return the names of the nodes that add-ons run on."""
+        ...
+
     def node_address(self) -> str:
         """Return an address at which this machine reaches NodePorts."""
         ...
@@ -49,7 +53,7 @@ class Provider(Protocol):
 
 
 def choose(settings: Settings, *, docker_answers: bool) -> str:
-    """Return the provider's name: an existing cluster that was named, else kind where an engine answers, else our own."""
+    """Return the provider's name: an existing cluster that is named, else kind where an engine answers, else native."""
     if settings.kubeconfig is not None:
         return EXISTING
     return KIND if docker_answers else NATIVE

@@ -30,8 +30,9 @@ class Size(enum.StrEnum):
 class Settings:
     """Everything that a caller can choose from outside.
 
-    name: tells clusters on one machine apart; cache: builds and downloads, kept; state_root: one folder per running cluster;
-    kubeconfig: an existing cluster to use instead; assets: a folder with kube-apiserver, etcd and kubectl; scrape_interval: of Prometheus.
+    name: tells clusters on one machine apart; cache: builds and downloads, kept; state_root: a folder per running
+    cluster; kubeconfig: an existing cluster to use instead; assets: a folder with kube-apiserver, etcd and kubectl;
+    scrape_interval: Prometheus' own.
     """
 
     name: str

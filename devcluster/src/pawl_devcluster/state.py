@@ -13,13 +13,15 @@ from pawl_devcluster.settings import Settings, Size
 
 @dataclass(frozen=True)
 class ClusterState:
-    """One cluster: who provides it, its address block, its size, the add-ons in it, and images loaded (name -> id by node)."""
+    """One cluster.
+
+    provider: who brought it up; index: its address block; sysctls: the machine's values before it.
+    """
 
     provider: str
     index: int
     size: Size
     addons: tuple[str, ...] = ()
-    images: dict[str, str] = field(default_factory=dict)
     sysctls: dict[str, str] = field(default_factory=dict)
 
 
@@ -47,7 +49,7 @@ class StateStore:
 
     def create(self, provider: str, size: Size) -> ClusterState:
         """Write down a new cluster with an address block that no other cluster on this machine has."""
-        with hold(self._settings.state_root / ".registry.lock", lambda: None):
+        with hold(self._settings.cache / "locks" / "clusters", lambda: None):
             taken = [json.loads(f.read_text())["index"] for f in self._settings.state_root.glob("*/cluster.json")]
             state = ClusterState(provider, first_free(taken).index, size)
             self.save(state)
@@ -65,6 +67,6 @@ class StateStore:
     @contextlib.contextmanager
     def exclusive(self, report: Report) -> Iterator[None]:
         """Let one command at a time change this cluster."""
-        lock = self._settings.state_root / f".{self._settings.name}.lock"
+        lock = self._settings.cache / "locks" / f"cluster-{self._settings.name}"
         with hold(lock, lambda: report(f"waiting for another command on cluster {self._settings.name}")):
             yield

@@ -21,7 +21,7 @@ class AddonContext:
 
 @dataclass(frozen=True)
 class Addon:
-    """prepare: builds and downloads, needs no cluster; install: applies and waits; needs_node: pods must run for real."""
+    """prepare: builds and downloads, no cluster needed; install: applies and waits; needs_node: its pods really run."""
 
     name: str
     prepare: Callable[[Tools], None]

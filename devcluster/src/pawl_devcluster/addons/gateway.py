@@ -3,7 +3,7 @@
 from pawl_devcluster import crds, own_images, versions
 from pawl_devcluster.addons.base import Addon, AddonContext
 from pawl_devcluster.errors import DevclusterError
-from pawl_devcluster.kubectl import Kubectl
+from pawl_devcluster.kubectl import Json, Kubectl
 from pawl_devcluster.tools import Tools
 
 NAMESPACE = "envoy-gateway-system"
@@ -50,7 +50,7 @@ def install(context: AddonContext) -> None:
 
 
 def address(kubectl: Kubectl, node_address: str, namespace: str, name: str) -> str:
-    """Return `host:port` at which the listeners' first port of a Gateway answers; raises DevclusterError before it has a Service."""
+    """Return `host:port` of a Gateway's first listener; raises DevclusterError before the Gateway has a Service."""
     found = find_addresses(kubectl, node_address, f"{_OWNER}namespace={namespace},{_OWNER}name={name}")
     if not found:
         raise DevclusterError(
@@ -65,12 +65,9 @@ def find_addresses(kubectl: Kubectl, node_address: str, selector: str = f"{_OWNE
     return [_service_address(service, node_address) for service in services]
 
 
-def _service_address(service: dict[str, dict[str, object]], node_address: str) -> str:
-    ports = service["spec"]["ports"]
-    assert isinstance(ports, list)
-    port = ports[0]
-    balancer = service["status"].get("loadBalancer")
-    ingress = balancer.get("ingress") if isinstance(balancer, dict) else None
+def _service_address(service: Json, node_address: str) -> str:
+    port = service["spec"]["ports"][0]
+    ingress = service["status"].get("loadBalancer", {}).get("ingress")
     if ingress:
         return f"{ingress[0].get('ip') or ingress[0]['hostname']}:{port['port']}"
     return f"{node_address}:{port['nodePort']}"

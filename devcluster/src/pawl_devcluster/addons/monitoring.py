@@ -1,4 +1,4 @@
-"""The definitions of ServiceMonitor, PodMonitor and PrometheusRule, for charts that ship them; no operator reads them here."""
+"""Definitions of ServiceMonitor, PodMonitor and PrometheusRule, for charts that ship them; nothing acts on them."""
 
 from pawl_devcluster import crds
 from pawl_devcluster.addons.base import Addon, AddonContext

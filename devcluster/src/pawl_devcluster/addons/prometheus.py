@@ -1,12 +1,10 @@
 """Prometheus and Alertmanager, with pods found by the usual annotations."""
 
-from typing import Any
-
 import yaml
 
 from pawl_devcluster import own_images
 from pawl_devcluster.addons.base import Addon, AddonContext
-from pawl_devcluster.kubectl import Kubectl
+from pawl_devcluster.kubectl import Json, Kubectl
 from pawl_devcluster.tools import Tools
 
 NAMESPACE = "monitoring"
@@ -15,8 +13,8 @@ _META = "__meta_kubernetes_pod_"
 _ANNOTATION = f"{_META}annotation_prometheus_io_"
 
 
-def config(scrape_interval: str) -> dict[str, Any]:
-    """Return Prometheus' configuration: every pod annotated `prometheus.io/scrape: "true"`, at its `port` and `path`."""
+def config(scrape_interval: str) -> Json:
+    """Return the configuration: every pod annotated `prometheus.io/scrape: "true"`, at its `port` and `path`."""
     return {
         "global": {"scrape_interval": scrape_interval, "scrape_timeout": scrape_interval, "evaluation_interval": "1s"},
         "rule_files": ["/etc/prometheus/rules/*.yaml"],
