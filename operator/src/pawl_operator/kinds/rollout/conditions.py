@@ -1,0 +1,61 @@
+"""Conditions of a Rollout (KEP-1623): the transition time moves only when the status does."""
+
+from datetime import datetime
+from typing import Literal
+
+from pawl.api.meta import Condition
+from pawl.api.rollout_status import RolloutStatus
+from pawl_operator.kinds.rollout.draft import MESSAGE_LIMIT, Draft
+from pawl_operator.kinds.rollout.reasons import Reason
+
+Kind = Literal[
+    "Ready",
+    "Accepted",
+    "Progressing",
+    "TrafficVerified",
+    "MetricsAvailable",
+    "RouteConflict",
+    "Underpowered",
+    "ClockSkew",
+]
+ORDER: tuple[Kind, ...] = (
+    "Ready",
+    "Accepted",
+    "Progressing",
+    "TrafficVerified",
+    "MetricsAvailable",
+    "RouteConflict",
+    "Underpowered",
+    "ClockSkew",
+)
+Value = Literal["True", "False", "Unknown"]
+
+
+def condition(status: RolloutStatus, kind: Kind) -> Condition | None:
+    """Return a condition, if it was ever set."""
+    return next((entry for entry in status.conditions if entry.type == kind), None)
+
+
+def truth(value: bool) -> Value:
+    """Return a bool as a condition's status."""
+    return "True" if value else "False"
+
+
+def set_condition(draft: Draft, kind: Kind, value: Value, reason: Reason, message: str) -> None:
+    """Set one condition; the others stay, in their fixed order (foreign ones last)."""
+    had = condition(draft.status, kind)
+    new = Condition(
+        type=kind,
+        status=value,
+        reason=reason,
+        message=message[:MESSAGE_LIMIT],
+        last_transition_time=_since(had, value, draft.now),
+        observed_generation=draft.seen.generation,
+    )
+    kept = {entry.type: entry for entry in draft.status.conditions} | {kind: new}
+    ours = [kept.pop(name) for name in ORDER if name in kept]
+    draft.set(conditions=(*ours, *kept.values()))
+
+
+def _since(had: Condition | None, value: Value, now: datetime) -> datetime:
+    return had.last_transition_time if had is not None and had.status == value else now

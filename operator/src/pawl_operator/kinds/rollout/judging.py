@@ -1,0 +1,109 @@
+"""Put what was seen before the judge, and write down what was judged."""
+
+from datetime import datetime
+
+from pawl.api.rollout_status import MAX_EVIDENCE, EvidenceStatus
+from pawl.hard_limits import WorkloadHealth
+from pawl.verdicts import Judgement, MetricJudgement, Observations, judge
+from pawl_operator.kinds.rollout.conditions import set_condition, truth
+from pawl_operator.kinds.rollout.draft import Draft
+from pawl_operator.kinds.rollout.reasons import Reason
+from pawl_operator.kinds.rollout.snapshot import WorkloadState
+
+_ABSENT = WorkloadState(revision="", exists=False)
+
+
+def consider(draft: Draft) -> Judgement:
+    """Judge the live release's present step, and put verdict, evidence and conditions into the status."""
+    release = draft.release
+    judgement = judge(release.plan, max(1, release.step), _observations(draft), draft.now)
+    draft.judgement = judgement
+    draft.set(verdict=judgement.verdict)
+    if judgement.metrics:
+        draft.set(evidence=tuple(_entry(draft, one) for one in judgement.metrics)[:MAX_EVIDENCE])
+    _metrics_condition(draft, judgement)
+    _power_condition(draft, judgement)
+    return judgement
+
+
+def last_good(draft: Draft) -> datetime:
+    """Return until when the measurements could be trusted, never later than now."""
+    evidence = draft.seen.evidence
+    known = [draft.seen.metrics_fresh_at]
+    if draft.release.plan.analysis.metrics and evidence is not None:
+        known.append(evidence.computed_at)
+    return min([draft.now, *(at for at in known if at is not None)])
+
+
+def _observations(draft: Draft) -> Observations:
+    release, seen = draft.release, draft.seen
+    evidence = seen.evidence if seen.evidence is not None and seen.evidence.release == release.number else None
+    have = seen.workloads.get(release.revision, _ABSENT)
+    return Observations(
+        evidence=evidence,
+        gateway=seen.gateway,
+        workload=WorkloadHealth(
+            desired=max(1, have.desired),
+            ready=have.ready,
+            restarts=have.restarts,
+            last_terminated=have.last_terminated,
+            not_ready_since=have.not_ready_since,
+        ),
+        step_started_at=release.step_started_at or draft.now,
+        fresh_at=seen.metrics_fresh_at,
+        max_age=seen.evidence_max_age,
+        clock_skew=seen.clock_skew,
+        seen_before=any(entry.batch > 0 for entry in draft.status.evidence),
+    )
+
+
+def _entry(draft: Draft, one: MetricJudgement) -> EvidenceStatus:
+    had = next((entry for entry in draft.status.evidence if entry.metric == one.metric), None)
+    if had is not None and (had.step, had.batch, had.verdict) == (one.step, one.batch, one.verdict) and one.batch > 0:
+        # The same batch says the same thing; rates that drift between batches must not rewrite the status.
+        return had
+    interval = one.interval
+    return EvidenceStatus(
+        metric=one.metric,
+        step=one.step,
+        batch=one.batch,
+        watermark=one.watermark,
+        users=interval.users if interval is not None else 0,
+        estimate=number(interval.estimate) if interval is not None else None,
+        lower=number(interval.lower) if interval is not None else None,
+        upper=number(interval.upper) if interval is not None else None,
+        log_e=number(one.log_e) if one.log_e is not None else None,
+        verdict=one.verdict,
+        detectable=number(one.detectable) if one.detectable is not None else None,
+        eta=one.eta,
+    )
+
+
+def number(value: float) -> str:
+    """Return a number as it stands in a status: four significant digits."""
+    text = f"{value:.4g}"
+    return "0" if text == "-0" else text
+
+
+def _metrics_condition(draft: Draft, judgement: Judgement) -> None:
+    reason, available = Reason(judgement.reason), judgement.verdict != "Unavailable"
+    skewed = reason is Reason.CLOCK_SKEW
+    if judgement.verdict != "Fail":
+        message = "metrics answer and are fresh" if available else judgement.message
+        set_condition(draft, "MetricsAvailable", truth(available), Reason.FRESH if available else reason, message)
+    if skewed or any(entry.type == "ClockSkew" for entry in draft.status.conditions):
+        message = judgement.message if skewed else "clocks agree within 5 s"
+        set_condition(draft, "ClockSkew", truth(skewed), reason if skewed else Reason.CLOCKS_AGREE, message)
+
+
+def _power_condition(draft: Draft, judgement: Judgement) -> None:
+    deadline = draft.release.step_deadline
+    late = [e for e in draft.status.evidence if deadline is not None and e.eta is not None and e.eta > deadline]
+    if late and judgement.verdict in ("Inconclusive", "NoData"):
+        message = (
+            f"{late[0].metric} cannot be decided before the step's maxDuration at the present rate of labels; "
+            f"use analysis.pairing, a longer maxDuration or a wider margin (detectable now: {late[0].detectable})"
+        )
+        set_condition(draft, "Underpowered", "True", Reason.UNDERPOWERED, message)
+    elif judgement.metrics:
+        set_condition(draft, "Underpowered", "False", Reason.ENOUGH_POWER, "a decision can be reached in time")
