@@ -37,6 +37,13 @@ def schema_of(kind: Kind) -> Schema:
     return structural_schema(kind.model)
 
 
+def pattern_of(schema: Schema) -> str:
+    """The regular expression of a string, which stands in its first rule."""
+    rules = [rule["rule"] for rule in schema.get("x-kubernetes-validations", ())]
+    start = "self.matches(r'"
+    return next((rule[len(start) : -2] for rule in rules if rule.startswith(start)), "")
+
+
 def manifests(kind: Kind) -> st.SearchStrategy[Json]:
     """Objects of one kind: of the right shape, and most of them keeping the rules."""
     schema = schema_of(kind)
@@ -66,12 +73,13 @@ def _value(draw: Draw, schema: Schema, name: str) -> Json:
 
 def _string(draw: Draw, schema: Schema, name: str) -> str:
     shortest, longest = schema.get("minLength", 0), min(schema["maxLength"], 40)
-    if "pattern" not in schema:
+    pattern = pattern_of(schema)
+    if not pattern:
         return str(draw(st.text(st.characters(codec="utf-8"), min_size=shortest, max_size=longest)))
-    words = [word for word in _WORDS.get(name, ()) if re.search(schema["pattern"], word)]
+    words = [word for word in _WORDS.get(name, ()) if re.search(pattern, word)]
     if words:
         return str(draw(st.sampled_from(words)))
-    strategy = st.from_regex(re.compile(schema["pattern"], re.ASCII), fullmatch=True)
+    strategy = st.from_regex(re.compile(pattern, re.ASCII), fullmatch=True)
     return str(draw(strategy.filter(lambda text: shortest <= len(text) <= schema["maxLength"])))
 
 
@@ -235,7 +243,7 @@ def _string_mutations(value: Json, schema: Schema, path: tuple[str | int, ...]) 
     yield _set(path, 7, "is a number in place of text")
     if "maxLength" in schema:
         yield _set(path, "a" * (schema["maxLength"] + 1), "is too long")
-    if "pattern" in schema:
+    if pattern_of(schema):
         yield _set(path, "not ok\n", "breaks the pattern")
         yield _set(path, f"{value}\n", "ends with a line break")
 

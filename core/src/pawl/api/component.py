@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import Field
 
 from pawl.api.analysis import MinUsers
 from pawl.api.meta import (
@@ -18,12 +18,24 @@ from pawl.api.meta import (
     Text,
 )
 from pawl.api.resource import NAME_RULE
-from pawl.api.rules import ListMap
+from pawl.api.rules import ListMap, Shape
 
 _SCORE = r"^(span-f1|exact|squared-error|judged|python:[A-Za-z_][A-Za-z0-9_.]*:[A-Za-z_][A-Za-z0-9_.]*)$"
-Score = Annotated[str, StringConstraints(min_length=5, max_length=256, pattern=_SCORE)]
-Sha256 = Annotated[str, StringConstraints(min_length=64, max_length=64, pattern=r"^[0-9a-f]{64}$")]
-RegistryName = Annotated[str, StringConstraints(min_length=1, max_length=256, pattern=r"^[A-Za-z0-9][-A-Za-z0-9_. ]*$")]
+Score = Annotated[
+    str, Shape(_SCORE, "write span-f1, exact, squared-error, judged or python:module:function", shortest=5, longest=256)
+]
+Sha256 = Annotated[
+    str, Shape(r"^[0-9a-f]{64}$", "write the 64 hex digits of the file's sha256", shortest=64, longest=64)
+]
+RegistryName = Annotated[
+    str,
+    Shape(
+        r"^[A-Za-z0-9][-A-Za-z0-9_. ]*$",
+        "write a name of letters, digits, spaces, '-', '_' and '.'",
+        shortest=1,
+        longest=256,
+    ),
+]
 
 
 class ComponentMetric(ApiModel):
@@ -61,7 +73,7 @@ DEFAULT_LABELS = (LabelRule(kind="correction", truth="Given"), LabelRule(kind="c
 class GoldenSet(ApiModel):
     """A frozen set of examples that no training sees."""
 
-    uri: Annotated[str, StringConstraints(min_length=1, max_length=512, pattern=r"^[!-~]+$")]
+    uri: Annotated[str, Shape(r"^[!-~]+$", "write a URI without spaces", shortest=1, longest=512)]
     """uri of the file."""
     sha256: Sha256
     """sha256 of the file, 64 hex digits."""
@@ -79,7 +91,12 @@ class ComponentSpec(ApiModel):
     score: Score = "exact"
     """score compares an answer with the truth: span-f1, exact, squared-error, judged, or python:module:function; each
     gives a numerator and a denominator per interaction."""
-    confidence: Annotated[str, StringConstraints(max_length=256, pattern=r"^(/[!-.0-~]*)*$")] | None = None
+    confidence: (
+        Annotated[
+            str, Shape(r"^(/[!-.0-~]*)*$", "write a JSON pointer such as /facts/0/confidence", shortest=0, longest=256)
+        ]
+        | None
+    ) = None
     """confidence is a JSON pointer to the confidence in an answer, such as /facts/0/confidence."""
     labels: Annotated[tuple[LabelRule, ...], Field(max_length=8), ListMap("kind")] = DEFAULT_LABELS
     """labels say which feedback becomes truth, and how."""

@@ -2,14 +2,14 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import Field
 
 from pawl.api.component import RegistryName
 from pawl.api.experiment import ExperimentPlan, ObjectRef
 from pawl.api.meta import ApiModel, Bool, Conditions, Count, LongDuration, Name, ObjectMeta, ShortText, Text, Timestamp
 from pawl.api.resource import NAME_RULE
 from pawl.api.rollout import Cron, TimeZone
-from pawl.api.rules import Cel, immutable
+from pawl.api.rules import Cel, Shape, immutable
 from pawl.api.training_run import TrainingPlan
 
 Examples = Annotated[int, Field(strict=True, ge=1, le=1_000_000_000)]
@@ -20,7 +20,15 @@ class Registry(ApiModel):
 
     model: RegistryName
     """model in the registry."""
-    alias: Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=r"^[A-Za-z][-A-Za-z0-9_]*$")]
+    alias: Annotated[
+        str,
+        Shape(
+            r"^[A-Za-z][-A-Za-z0-9_]*$",
+            "write an alias of letters, digits, '-' and '_', starting with a letter",
+            shortest=1,
+            longest=128,
+        ),
+    ]
     """alias whose changes are followed."""
 
 

@@ -15,7 +15,7 @@ from pydantic.alias_generators import to_camel
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
-from pawl.api.rules import Cel, ListMap, SchemaNote, exactly_one_of
+from pawl.api.rules import Cel, ListMap, SchemaNote, Shape, exactly_one_of
 from pawl.rates import parse_percent, parse_rate
 
 GROUP = "pawl.dev"
@@ -26,48 +26,92 @@ _LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 
 Text = Annotated[str, StringConstraints(max_length=1024)]
 ShortText = Annotated[str, StringConstraints(max_length=256)]
-Name = Annotated[str, StringConstraints(min_length=1, max_length=63, pattern=rf"^{_LABEL}$")]
+Name = Annotated[
+    str,
+    Shape(rf"^{_LABEL}$", "write lower case letters, digits and '-', such as fact-extraction", shortest=1, longest=63),
+]
 """A DNS label: names of Pawl's objects, components, metrics, Services."""
-ObjectName = Annotated[str, StringConstraints(min_length=1, max_length=253, pattern=rf"^{_LABEL}(\.{_LABEL})*$")]
+ObjectName = Annotated[
+    str,
+    Shape(
+        rf"^{_LABEL}(\.{_LABEL})*$",
+        "write lower case letters, digits, '-' and '.', such as model-route",
+        shortest=1,
+        longest=253,
+    ),
+]
 """A DNS subdomain: names of objects that others make (Secrets, ConfigMaps, HTTPRoutes)."""
 Duration = Annotated[
     str,
-    StringConstraints(
-        min_length=2,
-        max_length=32,
-        pattern=r"^([0-9]{1,6}h)?([0-9]{1,6}m)?([0-9]{1,8}s)?([0-9]{1,9}ms)?$",
+    Shape(
+        r"^([0-9]{1,6}h)?([0-9]{1,6}m)?([0-9]{1,8}s)?([0-9]{1,9}ms)?$",
+        "write a duration of h, m, s and ms in this order, such as 24h, 1m30s or 500ms",
+        shortest=2,
+        longest=32,
     ),
 ]
 """Whole numbers with h, m, s, ms in this order: `24h`, `1m30s`, `500ms`, `0s`."""
 LongDuration = Annotated[
     str,
-    StringConstraints(
-        min_length=2, max_length=32, pattern=r"^([0-9]{1,5}d)?([0-9]{1,6}h)?([0-9]{1,6}m)?([0-9]{1,8}s)?$"
+    Shape(
+        r"^([0-9]{1,5}d)?([0-9]{1,6}h)?([0-9]{1,6}m)?([0-9]{1,8}s)?$",
+        "write a duration of d, h, m and s in this order, such as 28d or 36h",
+        shortest=2,
+        longest=32,
     ),
 ]
 """A duration that may also count days: `28d`."""
-Rate = Annotated[str, StringConstraints(min_length=1, max_length=16, pattern=r"^[0-9]{1,9}(\.[0-9]{1,6})?$")]
+Rate = Annotated[
+    str,
+    Shape(r"^[0-9]{1,9}(\.[0-9]{1,6})?$", "write a decimal number in quotes, such as '0.05'", shortest=1, longest=16),
+]
 """A decimal number that is not negative: `0.05`."""
-Probability = Annotated[str, StringConstraints(min_length=3, max_length=16, pattern=r"^0\.0{0,5}[1-9][0-9]{0,5}$")]
+Probability = Annotated[
+    str,
+    Shape(
+        r"^0\.0{0,5}[1-9][0-9]{0,5}$",
+        "write a number between 0 and 1 in quotes, such as '0.05'",
+        shortest=3,
+        longest=16,
+    ),
+]
 """A number strictly between 0 and 1: `0.05`."""
-Percent = Annotated[str, StringConstraints(min_length=2, max_length=16, pattern=r"^[0-9]{1,4}(\.[0-9]{1,4})?%$")]
+Percent = Annotated[
+    str, Shape(r"^[0-9]{1,4}(\.[0-9]{1,4})?%$", "write a percentage such as 5% or 2.5%", shortest=2, longest=16)
+]
 """A percentage: `5%`, `2.5%`, `30%`."""
-Number = Annotated[str, StringConstraints(max_length=32, pattern=r"^-?([0-9]+(\.[0-9]+)?(e[-+]?[0-9]+)?|inf)$")]
+Number = Annotated[
+    str, Shape(r"^-?([0-9]+(\.[0-9]+)?(e[-+]?[0-9]+)?|inf)$", "write a decimal number", shortest=0, longest=32)
+]
 """A measured number in a status, four significant digits: `-0.01204`."""
-Digest = Annotated[str, StringConstraints(max_length=71, pattern=r"^(sha256:[0-9a-f]{64})?$")]
+Digest = Annotated[str, Shape(r"^(sha256:[0-9a-f]{64})?$", "write sha256: and 64 hex digits", shortest=0, longest=71)]
 """`sha256:` and 64 hex digits, or empty where there is no artifact."""
 Source = Annotated[
     str,
-    StringConstraints(
-        min_length=4, max_length=512, pattern=r"^(none|models:/[!-.0-~][!-~]*|(s3|oci|pvc)://[!-.0-~][!-~]*)$"
+    Shape(
+        r"^(none|models:/[!-.0-~][!-~]*|(s3|oci|pvc)://[!-.0-~][!-~]*)$",
+        "write models:/name/7, s3://..., oci://..., pvc://claim/path, or none",
+        shortest=4,
+        longest=512,
     ),
 ]
 """Where an artifact lies: `models:/name/7`, `s3://…`, `oci://…`, `pvc://claim/path`, or `none`."""
-Image = Annotated[str, StringConstraints(min_length=1, max_length=512, pattern=r"^[!-~]+$")]
+Image = Annotated[
+    str,
+    Shape(
+        r"^[!-~]+$",
+        "write an image reference without spaces, such as registry.example/model:1",
+        shortest=1,
+        longest=512,
+    ),
+]
 Argument = Annotated[str, StringConstraints(max_length=4096)]
-Revision = Annotated[str, StringConstraints(max_length=10, pattern=r"^([0-9a-f]{10})?$")]
+Revision = Annotated[str, Shape(r"^([0-9a-f]{10})?$", "write 10 hex digits", shortest=0, longest=10)]
 Function = Annotated[
-    str, StringConstraints(max_length=256, pattern=r"^[A-Za-z_][A-Za-z0-9_.]*:[A-Za-z_][A-Za-z0-9_.]*$")
+    str,
+    Shape(
+        r"^[A-Za-z_][A-Za-z0-9_.]*:[A-Za-z_][A-Za-z0-9_.]*$", "write package.module:function", shortest=0, longest=256
+    ),
 ]
 """A Python function: `package.module:function`."""
 Timestamp = Annotated[AwareDatetime, Field(strict=False)]
@@ -178,11 +222,11 @@ class ObjectMeta(ApiModel):
 class Condition(ApiModel):
     """One observation of the object (KEP-1623)."""
 
-    type: Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[A-Z][A-Za-z0-9]*$")]
+    type: Annotated[str, Shape(r"^[A-Z][A-Za-z0-9]*$", "write a CamelCase word", shortest=1, longest=64)]
     """type names what is observed."""
     status: Literal["True", "False", "Unknown"]
     """status says whether it holds."""
-    reason: Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[A-Z][A-Za-z0-9]*$")]
+    reason: Annotated[str, Shape(r"^[A-Z][A-Za-z0-9]*$", "write a CamelCase word", shortest=1, longest=64)]
     """reason is a CamelCase word for machines."""
     message: Annotated[str, StringConstraints(max_length=1024)] = ""
     """message is a sentence for people."""
@@ -200,7 +244,15 @@ class SecretKeyRef(ApiModel):
 
     name: ObjectName
     """name is the object's name."""
-    key: Annotated[str, StringConstraints(min_length=1, max_length=253, pattern=r"^[-._a-zA-Z0-9]+$")]
+    key: Annotated[
+        str,
+        Shape(
+            r"^[-._a-zA-Z0-9]+$",
+            "write letters, digits, '-', '_' and '.', as in the keys of a Secret",
+            shortest=1,
+            longest=253,
+        ),
+    ]
     """key is the entry in its data."""
 
 

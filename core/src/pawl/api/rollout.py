@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import Field
 
 from pawl.api.analysis import Analysis
 from pawl.api.meta import (
@@ -17,7 +17,7 @@ from pawl.api.meta import (
 )
 from pawl.api.resource import NAME_RULE
 from pawl.api.rollout_status import RolloutStatus
-from pawl.api.rules import Cel, ListMap, at_most_one_of, exactly_one_of, immutable
+from pawl.api.rules import Cel, ListMap, Shape, at_most_one_of, exactly_one_of, immutable
 from pawl.api.serving import ModelVersion, ServeSpec, ServicePair
 from pawl.api.steps import DEFAULT_STEPS, Steps
 
@@ -48,16 +48,31 @@ class Stickiness(ApiModel):
     unit: Literal["User", "Request"] = "User"
     """unit that is assigned to an arm: a User stays on it for the whole step and on the way up, a Request does not."""
     header: Annotated[
-        str, StringConstraints(min_length=1, max_length=128, pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")
+        str,
+        Shape(
+            r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$",
+            "write a header's name in lower case, such as x-user-id",
+            shortest=1,
+            longest=128,
+        ),
     ] = "x-user-id"
     """header that carries the user's id, in lower case."""
 
 
 Cron = Annotated[
-    str, StringConstraints(min_length=9, max_length=128, pattern=r"^[0-9A-Za-z*,/-]+( [0-9A-Za-z*,/-]+){4}$")
+    str,
+    Shape(
+        r"^[0-9A-Za-z*,/-]+( [0-9A-Za-z*,/-]+){4}$", "write five fields, such as '0 9 * * 1-5'", shortest=9, longest=128
+    ),
 ]
 TimeZone = Annotated[
-    str, StringConstraints(min_length=1, max_length=64, pattern=r"^[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*$")
+    str,
+    Shape(
+        r"^[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*$",
+        "write an IANA time zone, such as Europe/Berlin",
+        shortest=1,
+        longest=64,
+    ),
 ]
 
 
@@ -86,7 +101,13 @@ class Notification(ApiModel):
 
     name: Name
     """name of the receiver."""
-    url: Annotated[str, StringConstraints(min_length=8, max_length=512, pattern=r"^https?://[!-~]+$")] | None = None
+    url: (
+        Annotated[
+            str,
+            Shape(r"^https?://[!-~]+$", "write a URL that starts with http:// or https://", shortest=8, longest=512),
+        ]
+        | None
+    ) = None
     """url to POST to; use secretRef where the URL itself is a secret."""
     secret_ref: SecretKeyRef | None = None
     """secretRef names the key of a Secret that holds the URL."""

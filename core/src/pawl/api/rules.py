@@ -1,5 +1,6 @@
 """Validation rules written once: the CEL text for the API server and the same check for Python, side by side."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -32,20 +33,19 @@ class Cel:
         if self.check is not None and not self.check(value):
             raise PydanticCustomError("rule", "{message}", {"message": self.message, "field": self.field})
 
+    def checked(self, value: object) -> object:
+        """The value, verified."""
+        self.verify(value)
+        return value
+
     def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
         """As an annotation of a field: check the value after its own validation."""
-
-        def check(value: object) -> object:
-            self.verify(value)
-            return value
-
-        return core_schema.no_info_after_validator_function(check, handler(source))
+        return core_schema.no_info_after_validator_function(self.checked, handler(source))
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         """As an annotation of a field: add the rule to its schema."""
         found = handler(schema)
-        found.setdefault("x-kubernetes-validations", []).append(self.json_schema())
-        return found
+        return found | {"x-kubernetes-validations": [*found.get("x-kubernetes-validations", ()), self.json_schema()]}
 
 
 def exactly_one_of(first: str, second: str, message: str) -> Cel:
@@ -76,6 +76,30 @@ def set_once(field: str, remedy: str) -> Cel:
     """An optional field that, once set, keeps its value."""
     rule = f"!has(oldSelf.{field}) || (has(self.{field}) && self.{field} == oldSelf.{field})"
     return Cel(rule, f"{field} cannot change once it is set: {remedy}", field=field)
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """Text that matches a pattern; both sides answer with the hint, not with the pattern.
+
+    `pattern` is anchored and keeps to what Python's `re` and RE2 read alike.
+    """
+
+    pattern: str
+    hint: str
+    shortest: int
+    longest: int
+
+    def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """Check the length, then the pattern."""
+        rule = Cel("", self.hint, lambda text: re.fullmatch(self.pattern, text, re.ASCII) is not None)
+        text = core_schema.str_schema(min_length=self.shortest or None, max_length=self.longest)
+        return core_schema.no_info_after_validator_function(rule.checked, text)
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """Length and rule; no `pattern`, because its error would show only the expression."""
+        rule = {"rule": f"self.matches(r'{self.pattern}')", "message": self.hint}
+        return handler(schema) | {"x-kubernetes-validations": [rule]}
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from pawl.api.meta import (
     SecretKeyRef,
     Source,
 )
-from pawl.api.rules import Cel, ListMap, at_most_one_of, exactly_one_of
+from pawl.api.rules import Cel, ListMap, Shape, at_most_one_of, exactly_one_of
 
 Replicas = Annotated[int, Field(strict=True, ge=1, le=1000)]
 Port = Annotated[int, Field(strict=True, ge=1, le=65535)]
@@ -38,7 +38,15 @@ class EnvSource(ApiModel):
 class EnvVar(ApiModel):
     """One environment variable of the model server."""
 
-    name: Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+    name: Annotated[
+        str,
+        Shape(
+            r"^[A-Za-z_][A-Za-z0-9_]*$",
+            "write letters, digits and '_', not starting with a digit",
+            shortest=1,
+            longest=128,
+        ),
+    ]
     """name of the variable."""
     value: Annotated[str, StringConstraints(max_length=8192)] | None = None
     """value is the literal value; empty when neither value nor valueFrom is set."""
@@ -142,7 +150,9 @@ class ServeSpec(ApiModel):
     """autoscaling lets the number of pods follow the load, in place of replicas."""
     probe: Literal["oip", "http", "grpc", "none"] = "oip"
     """probe is how readiness is asked: oip (GET /v2/health/ready), http (GET probePath), grpc, or none."""
-    probe_path: Annotated[str, StringConstraints(min_length=1, max_length=256, pattern=r"^/[!-~]*$")] | None = None
+    probe_path: (
+        Annotated[str, Shape(r"^/[!-~]*$", "write a path that starts with /", shortest=1, longest=256)] | None
+    ) = None
     """probePath is the path of probe http."""
     drain: Duration = "5s"
     """drain is how long a pod that was told to stop goes on answering, so that no request is lost."""

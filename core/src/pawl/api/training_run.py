@@ -25,7 +25,7 @@ from pawl.api.meta import (
     Timestamp,
 )
 from pawl.api.resource import NAME_RULE
-from pawl.api.rules import Cel, ListMap, at_most_one_of, immutable
+from pawl.api.rules import Cel, ListMap, Shape, at_most_one_of, immutable
 from pawl.api.serving import Command, ModelVersion, Resources
 
 ParameterName = Annotated[str, StringConstraints(min_length=1, max_length=128)]
@@ -34,9 +34,9 @@ ParameterName = Annotated[str, StringConstraints(min_length=1, max_length=128)]
 class Snapshot(ApiModel):
     """A dataset that was built before."""
 
-    uri: Annotated[str, StringConstraints(min_length=1, max_length=512, pattern=r"^[!-~]+$")]
+    uri: Annotated[str, Shape(r"^[!-~]+$", "write a URI without spaces", shortest=1, longest=512)]
     """uri of the snapshot's folder."""
-    digest: Annotated[str, StringConstraints(max_length=71, pattern=r"^sha256:[0-9a-f]{64}$")]
+    digest: Annotated[str, Shape(r"^sha256:[0-9a-f]{64}$", "write sha256: and 64 hex digits", shortest=0, longest=71)]
     """digest of the folder."""
 
 
@@ -97,7 +97,10 @@ class Engine(ApiModel):
     kube_ray: KubeRay | None = None
     """kubeRay makes a Ray cluster for the run."""
     ray_address: (
-        Annotated[str, StringConstraints(min_length=8, max_length=256, pattern=r"^(ray|https?)://[!-~]+$")] | None
+        Annotated[
+            str, Shape(r"^(ray|https?)://[!-~]+$", "write an address such as ray://host:10001", shortest=8, longest=256)
+        ]
+        | None
     ) = None
     """rayAddress of a Ray cluster that is there, ray://… or http://…."""
     job: PodPlan | None = None
@@ -146,7 +149,9 @@ class TrainingPlan(ApiModel):
     """command of a custom trainer; empty: the image's entry point."""
     dataset: Dataset = Dataset()
     """dataset to learn from."""
-    base_model: Annotated[str, StringConstraints(min_length=1, max_length=512, pattern=r"^[!-~]+$")] | None = None
+    base_model: (
+        Annotated[str, Shape(r"^[!-~]+$", "write a name or URI without spaces", shortest=1, longest=512)] | None
+    ) = None
     """baseModel to start from."""
     parameters: Annotated[
         dict[ParameterName, Annotated[str, StringConstraints(max_length=1024)]], Field(max_length=64)
@@ -178,7 +183,8 @@ class TrainingRunSpec(TrainingPlan):
     suspend: Bool = False
     """suspend keeps the run from starting, or stops it."""
     managed_by: Annotated[
-        str, StringConstraints(min_length=3, max_length=128, pattern=r"^[a-z0-9.-]+/[a-z0-9.-]+$")
+        str,
+        Shape(r"^[a-z0-9.-]+/[a-z0-9.-]+$", "write domain/name, such as pawl.dev/operator", shortest=3, longest=128),
     ] = "pawl.dev/operator"
     """managedBy names the controller that runs it; immutable."""
 
