@@ -36,7 +36,7 @@ prove: setup  ## the long ones: full crash matrix, long simulations (hours); wri
 lint: setup  ## ruff, mypy strict, import-linter
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check .
 	@.venv/bin/mypy $(ROOMS:%=%/src)
-	@.venv/bin/lint-imports --no-timing
+	@.venv/bin/lint-imports
 
 generate: setup  ## CRDs, chart copies and reference pages from the API types
 	@$(PY) -m pawl.api.crd && $(PY) -m pawl.api.reference
