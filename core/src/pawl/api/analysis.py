@@ -34,7 +34,7 @@ AnalysisMetrics = Annotated[
     ListMap("name"),
     Cel(
         "self.size() == 0 || self.filter(m, m.role == 'Primary').size() == 1",
-        "metrics needs exactly one metric with role Primary: it is the one that decides",
+        "exactly one metric must have role Primary: give it to the one that decides",
         lambda items: not items or sum(item.role == "Primary" for item in items) == 1,
     ),
 ]
@@ -57,7 +57,7 @@ def _within_percent(message: str) -> Cel:
 class ErrorRateLimit(ApiModel):
     """The share of failed requests of the candidate, read at the gateway."""
 
-    limit: Annotated[Percent, _within_percent("limit is a share of requests: at most 100%")] = "5%"
+    limit: Annotated[Percent, _within_percent("limit is a share of requests: write at most 100%")] = "5%"
     """limit above which the candidate is rolled back."""
     for_: Annotated[Duration, Field(alias="for")] = "30s"
     """for is how long the limit must be broken without a pause."""

@@ -22,17 +22,14 @@ from pawl.api.rules import ListMap, Shape
 
 _SCORE = r"^(span-f1|exact|squared-error|judged|python:[A-Za-z_][A-Za-z0-9_.]*:[A-Za-z_][A-Za-z0-9_.]*)$"
 Score = Annotated[
-    str, Shape(_SCORE, "write span-f1, exact, squared-error, judged or python:module:function", shortest=5, longest=256)
+    str, Shape(_SCORE, "write span-f1, exact, squared-error, judged or python:module:function", longest=256)
 ]
-Sha256 = Annotated[
-    str, Shape(r"^[0-9a-f]{64}$", "write the 64 hex digits of the file's sha256", shortest=64, longest=64)
-]
+Sha256 = Annotated[str, Shape(r"^[0-9a-f]{64}$", "write the 64 hex digits of the file's sha256", longest=64)]
 RegistryName = Annotated[
     str,
     Shape(
         r"^[A-Za-z0-9][-A-Za-z0-9_. ]*$",
         "write a name of letters, digits, spaces, '-', '_' and '.'",
-        shortest=1,
         longest=256,
     ),
 ]
@@ -73,7 +70,7 @@ DEFAULT_LABELS = (LabelRule(kind="correction", truth="Given"), LabelRule(kind="c
 class GoldenSet(ApiModel):
     """A frozen set of examples that no training sees."""
 
-    uri: Annotated[str, Shape(r"^[!-~]+$", "write a URI without spaces", shortest=1, longest=512)]
+    uri: Annotated[str, Shape(r"^[!-~]+$", "write a URI without spaces", longest=512)]
     """uri of the file."""
     sha256: Sha256
     """sha256 of the file, 64 hex digits."""
@@ -93,7 +90,7 @@ class ComponentSpec(ApiModel):
     gives a numerator and a denominator per interaction."""
     confidence: (
         Annotated[
-            str, Shape(r"^(/[!-.0-~]*)*$", "write a JSON pointer such as /facts/0/confidence", shortest=0, longest=256)
+            str, Shape(r"^(/[!-.0-~]*)*$", "write a JSON pointer such as /facts/0/confidence", longest=256, shortest=0)
         ]
         | None
     ) = None

@@ -96,7 +96,7 @@ class ExperimentPlan(ApiModel):
         ListMap("name"),
         Cel(
             "self.filter(m, m.role == 'Primary').size() == 1",
-            "metrics needs exactly one metric with role Primary: it is the one that decides",
+            "exactly one metric must have role Primary: give it to the one that decides",
             lambda items: sum(item.role == "Primary" for item in items) == 1,
         ),
     ]
@@ -132,7 +132,7 @@ class Variant(ApiModel):
         ),
         Cel(
             "(!has(self.source) || self.source == 'none') == (!has(self.digest) || self.digest == '')",
-            "digest (sha256:<64 hex>) must be set exactly when source names an artifact",
+            "digest belongs to an artifact: write sha256:<64 hex>, or leave it out where source is absent or none",
             lambda arm: (arm.source in (None, "none")) == (arm.digest == ""),
             field="digest",
         ),
@@ -149,7 +149,7 @@ Variants = Annotated[
     ListMap("name"),
     Cel(
         "self.filter(v, v.role == 'Control').size() == 1",
-        "variants needs exactly one arm with role Control",
+        "exactly one arm must have role Control: give it to the arm that stands for what is live",
         lambda items: sum(item.role == "Control" for item in items) == 1,
     ),
     Cel(
@@ -175,7 +175,7 @@ class ExperimentSpec(ExperimentPlan):
     rules = (
         Cel(
             "has(self.rolloutRef) != self.assignmentOnly",
-            "set exactly one of rolloutRef and assignmentOnly: true",
+            "exactly one of rolloutRef and assignmentOnly must be set: name the Rollout, or write assignmentOnly: true",
             lambda spec: (spec.rollout_ref is not None) != spec.assignment_only,
         ),
         Cel(

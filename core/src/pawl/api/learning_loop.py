@@ -25,7 +25,6 @@ class Registry(ApiModel):
         Shape(
             r"^[A-Za-z][-A-Za-z0-9_]*$",
             "write an alias of letters, digits, '-' and '_', starting with a letter",
-            shortest=1,
             longest=128,
         ),
     ]

@@ -1,5 +1,6 @@
 """What the five kinds share: the base model, scalar types with their bounds, metadata, conditions, references."""
 
+import re
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import (
@@ -8,6 +9,7 @@ from pydantic import (
     ConfigDict,
     Field,
     GetJsonSchemaHandler,
+    PlainValidator,
     StringConstraints,
     model_validator,
 )
@@ -15,12 +17,15 @@ from pydantic.alias_generators import to_camel
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
-from pawl.api.rules import Cel, ListMap, SchemaNote, Shape, exactly_one_of
+from pawl.api.rules import Cel, ListMap, SchemaNote, Shape, broken, exactly_one_of
 from pawl.rates import parse_percent, parse_rate
 
 GROUP = "pawl.dev"
 VERSION = "v1alpha1"
 API_VERSION = f"{GROUP}/{VERSION}"
+MAX_COUNT = 2**53
+"""The largest whole number that every JSON reader keeps exactly."""
+MAX_QUANTITY = 32
 
 _LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 
@@ -28,7 +33,7 @@ Text = Annotated[str, StringConstraints(max_length=1024)]
 ShortText = Annotated[str, StringConstraints(max_length=256)]
 Name = Annotated[
     str,
-    Shape(rf"^{_LABEL}$", "write lower case letters, digits and '-', such as fact-extraction", shortest=1, longest=63),
+    Shape(rf"^{_LABEL}$", "write lower case letters, digits and '-', such as fact-extraction", longest=63),
 ]
 """A DNS label: names of Pawl's objects, components, metrics, Services."""
 ObjectName = Annotated[
@@ -36,7 +41,6 @@ ObjectName = Annotated[
     Shape(
         rf"^{_LABEL}(\.{_LABEL})*$",
         "write lower case letters, digits, '-' and '.', such as model-route",
-        shortest=1,
         longest=253,
     ),
 ]
@@ -46,7 +50,6 @@ Duration = Annotated[
     Shape(
         r"^([0-9]{1,6}h)?([0-9]{1,6}m)?([0-9]{1,8}s)?([0-9]{1,9}ms)?$",
         "write a duration of h, m, s and ms in this order, such as 24h, 1m30s or 500ms",
-        shortest=2,
         longest=32,
     ),
 ]
@@ -56,14 +59,13 @@ LongDuration = Annotated[
     Shape(
         r"^([0-9]{1,5}d)?([0-9]{1,6}h)?([0-9]{1,6}m)?([0-9]{1,8}s)?$",
         "write a duration of d, h, m and s in this order, such as 28d or 36h",
-        shortest=2,
         longest=32,
     ),
 ]
 """A duration that may also count days: `28d`."""
 Rate = Annotated[
     str,
-    Shape(r"^[0-9]{1,9}(\.[0-9]{1,6})?$", "write a decimal number in quotes, such as '0.05'", shortest=1, longest=16),
+    Shape(r"^[0-9]{1,9}(\.[0-9]{1,6})?$", "write a decimal number in quotes, such as '0.05'", longest=16),
 ]
 """A decimal number that is not negative: `0.05`."""
 Probability = Annotated[
@@ -71,27 +73,23 @@ Probability = Annotated[
     Shape(
         r"^0\.0{0,5}[1-9][0-9]{0,5}$",
         "write a number between 0 and 1 in quotes, such as '0.05'",
-        shortest=3,
         longest=16,
     ),
 ]
 """A number strictly between 0 and 1: `0.05`."""
-Percent = Annotated[
-    str, Shape(r"^[0-9]{1,4}(\.[0-9]{1,4})?%$", "write a percentage such as 5% or 2.5%", shortest=2, longest=16)
-]
+Percent = Annotated[str, Shape(r"^[0-9]{1,4}(\.[0-9]{1,4})?%$", "write a percentage such as 5% or 2.5%", longest=16)]
 """A percentage: `5%`, `2.5%`, `30%`."""
 Number = Annotated[
-    str, Shape(r"^-?([0-9]+(\.[0-9]+)?(e[-+]?[0-9]+)?|inf)$", "write a decimal number", shortest=0, longest=32)
+    str, Shape(r"^-?([0-9]+(\.[0-9]+)?(e[-+]?[0-9]+)?|inf)$", "write a decimal number", longest=32, shortest=0)
 ]
 """A measured number in a status, four significant digits: `-0.01204`."""
-Digest = Annotated[str, Shape(r"^(sha256:[0-9a-f]{64})?$", "write sha256: and 64 hex digits", shortest=0, longest=71)]
+Digest = Annotated[str, Shape(r"^(sha256:[0-9a-f]{64})?$", "write sha256: and 64 hex digits", longest=71, shortest=0)]
 """`sha256:` and 64 hex digits, or empty where there is no artifact."""
 Source = Annotated[
     str,
     Shape(
         r"^(none|models:/[!-.0-~][!-~]*|(s3|oci|pvc)://[!-.0-~][!-~]*)$",
         "write models:/name/7, s3://..., oci://..., pvc://claim/path, or none",
-        shortest=4,
         longest=512,
     ),
 ]
@@ -101,28 +99,44 @@ Image = Annotated[
     Shape(
         r"^[!-~]+$",
         "write an image reference without spaces, such as registry.example/model:1",
-        shortest=1,
         longest=512,
     ),
 ]
 Argument = Annotated[str, StringConstraints(max_length=4096)]
-Revision = Annotated[str, Shape(r"^([0-9a-f]{10})?$", "write 10 hex digits", shortest=0, longest=10)]
+Revision = Annotated[str, Shape(r"^([0-9a-f]{10})?$", "write 10 hex digits", longest=10, shortest=0)]
 Function = Annotated[
     str,
     Shape(
-        r"^[A-Za-z_][A-Za-z0-9_.]*:[A-Za-z_][A-Za-z0-9_.]*$", "write package.module:function", shortest=0, longest=256
+        r"^[A-Za-z_][A-Za-z0-9_.]*:[A-Za-z_][A-Za-z0-9_.]*$", "write package.module:function", longest=256, shortest=0
     ),
 ]
 """A Python function: `package.module:function`."""
 Timestamp = Annotated[AwareDatetime, Field(strict=False)]
-Count = Annotated[int, Field(strict=True, ge=0, le=2**53)]
+Count = Annotated[int, Field(strict=True, ge=0, le=MAX_COUNT)]
 Bool = Annotated[bool, Field(strict=True)]
 Percentage = Annotated[int, Field(strict=True, ge=0, le=100)]
 _QUANTITY = r"^[0-9]{1,15}(\.[0-9]{1,6})?(m|k|Ki|M|Mi|G|Gi|T|Ti|P|Pi)?$"
+
+
+def _quantity(value: object) -> int | str:
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_COUNT:
+        return value
+    if isinstance(value, str) and len(value) <= MAX_QUANTITY and re.fullmatch(_QUANTITY, value, re.ASCII):
+        return value
+    raise broken("write an amount such as 500m, 2Gi or 1")
+
+
 Quantity = Annotated[
-    Count | Annotated[str, StringConstraints(max_length=32, pattern=_QUANTITY)],
+    int | str,
+    PlainValidator(_quantity),
     SchemaNote(
-        {"x-kubernetes-int-or-string": True, "maxLength": 32, "pattern": _QUANTITY, "minimum": 0, "maximum": 2**53},
+        {
+            "x-kubernetes-int-or-string": True,
+            "maxLength": MAX_QUANTITY,
+            "pattern": _QUANTITY,
+            "minimum": 0,
+            "maximum": MAX_COUNT,
+        },
         replace=True,
     ),
 ]
@@ -222,11 +236,11 @@ class ObjectMeta(ApiModel):
 class Condition(ApiModel):
     """One observation of the object (KEP-1623)."""
 
-    type: Annotated[str, Shape(r"^[A-Z][A-Za-z0-9]*$", "write a CamelCase word", shortest=1, longest=64)]
+    type: Annotated[str, Shape(r"^[A-Z][A-Za-z0-9]*$", "write a CamelCase word", longest=64)]
     """type names what is observed."""
     status: Literal["True", "False", "Unknown"]
     """status says whether it holds."""
-    reason: Annotated[str, Shape(r"^[A-Z][A-Za-z0-9]*$", "write a CamelCase word", shortest=1, longest=64)]
+    reason: Annotated[str, Shape(r"^[A-Z][A-Za-z0-9]*$", "write a CamelCase word", longest=64)]
     """reason is a CamelCase word for machines."""
     message: Annotated[str, StringConstraints(max_length=1024)] = ""
     """message is a sentence for people."""
@@ -249,7 +263,6 @@ class SecretKeyRef(ApiModel):
         Shape(
             r"^[-._a-zA-Z0-9]+$",
             "write letters, digits, '-', '_' and '.', as in the keys of a Secret",
-            shortest=1,
             longest=253,
         ),
     ]
@@ -264,7 +277,7 @@ class Margin(ApiModel):
             Percent,
             Cel(
                 "!self.matches('^[0.]+%$')",
-                "relative must be above 0%: with no margin nothing can ever be shown harmless",
+                "relative must be above 0%: write the loss that you could live with, such as 5%",
                 lambda value: parse_percent(value) > 0,
             ),
         ]
@@ -276,7 +289,7 @@ class Margin(ApiModel):
             Rate,
             Cel(
                 "!self.matches('^[0.]+$')",
-                "absolute must be above 0: with no margin nothing can ever be shown harmless",
+                "absolute must be above 0: write the loss that you could live with, such as '0.05'",
                 lambda value: parse_rate(value) > 0,
             ),
         ]
@@ -284,9 +297,7 @@ class Margin(ApiModel):
     ) = None
     """absolute is in the metric's own unit, for example 0.05."""
 
-    rules = (
-        exactly_one_of("relative", "absolute", "set exactly one of relative (such as 30%) and absolute (such as 0.05)"),
-    )
+    rules = (exactly_one_of("relative", "absolute", "write relative: 30% or absolute: '0.05'"),)
 
     def at(self, reference: float) -> float:
         """The margin in the metric's unit, given stable's value."""

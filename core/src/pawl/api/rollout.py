@@ -52,7 +52,6 @@ class Stickiness(ApiModel):
         Shape(
             r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$",
             "write a header's name in lower case, such as x-user-id",
-            shortest=1,
             longest=128,
         ),
     ] = "x-user-id"
@@ -61,16 +60,13 @@ class Stickiness(ApiModel):
 
 Cron = Annotated[
     str,
-    Shape(
-        r"^[0-9A-Za-z*,/-]+( [0-9A-Za-z*,/-]+){4}$", "write five fields, such as '0 9 * * 1-5'", shortest=9, longest=128
-    ),
+    Shape(r"^[0-9A-Za-z*,/-]+( [0-9A-Za-z*,/-]+){4}$", "write five fields, such as '0 9 * * 1-5'", longest=128),
 ]
 TimeZone = Annotated[
     str,
     Shape(
         r"^[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*$",
         "write an IANA time zone, such as Europe/Berlin",
-        shortest=1,
         longest=64,
     ),
 ]
@@ -104,7 +100,7 @@ class Notification(ApiModel):
     url: (
         Annotated[
             str,
-            Shape(r"^https?://[!-~]+$", "write a URL that starts with http:// or https://", shortest=8, longest=512),
+            Shape(r"^https?://[!-~]+$", "write a URL that starts with http:// or https://", longest=512),
         ]
         | None
     ) = None
@@ -112,7 +108,7 @@ class Notification(ApiModel):
     secret_ref: SecretKeyRef | None = None
     """secretRef names the key of a Secret that holds the URL."""
 
-    rules = (exactly_one_of("url", "secretRef", "set exactly one of url and secretRef"),)
+    rules = (exactly_one_of("url", "secretRef", "use secretRef where the URL itself is a secret"),)
 
 
 class RolloutAction(ApiModel):
@@ -177,11 +173,11 @@ class RolloutSpec(ApiModel):
     """action asks for one deed now; it needs permission to update rollouts/promote."""
 
     rules = (
-        exactly_one_of("routeRef", "flag", "set exactly one of routeRef (a gateway's rule) and flag (no gateway)"),
-        at_most_one_of("serve", "services", "set only one of serve (Pawl runs the pods) and services (you run them)"),
+        exactly_one_of("routeRef", "flag", "set routeRef where a gateway stands in front, else flag"),
+        at_most_one_of("serve", "services", "keep serve if Pawl shall run the pods, services if you run them"),
         Cel(
             "has(self.flag) || has(self.serve) || has(self.services)",
-            "set serve (Pawl runs the pods) or services (you run them): the route needs a backend",
+            "the route needs a backend: set serve (Pawl runs the pods) or services (you run them)",
             lambda spec: spec.flag is not None or spec.serve is not None or spec.services is not None,
         ),
         Cel(
@@ -197,7 +193,7 @@ class RolloutSpec(ApiModel):
         ),
         Cel(
             "self.analysis.onStall != 'Rollback' || self.steps.all(s, has(s.maxDuration))",
-            "analysis.onStall Rollback needs maxDuration on every step: nothing else says when a step has stalled",
+            "onStall Rollback needs maxDuration on every step: add it, for nothing else says when a step has stalled",
             lambda spec: spec.analysis.on_stall != "Rollback" or all(step.max_duration for step in spec.steps),
             field="analysis.onStall",
         ),

@@ -9,11 +9,20 @@ from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
+RULE_BROKEN = "rule"
+"""Type of the errors below in pydantic's list."""
+
+
+def broken(message: str, field: str = "") -> PydanticCustomError:
+    """The error for a broken rule; `message` reads `problem: remedy`, or is a remedy only."""
+    return PydanticCustomError(RULE_BROKEN, "{message}", {"message": message, "field": field})
+
 
 @dataclass(frozen=True, slots=True)
 class Cel:
     """One rule of an object: `rule` is evaluated by the API server, `check` by Python.
 
+    `message` reads `problem: remedy`, or says only what to do.
     `check` is None for a rule about a change (`oldSelf`), which only the API server can see. `field` is the wire name
     of the field to blame, empty for the object itself.
     """
@@ -26,12 +35,13 @@ class Cel:
     def json_schema(self) -> dict[str, str]:
         """The entry for `x-kubernetes-validations`."""
         entry = {"rule": self.rule, "message": self.message}
-        return entry | ({"fieldPath": f".{self.field}"} if self.field else {})
+        # A CRD's rules may not point into metadata, although they may read its name.
+        return entry | ({"fieldPath": f".{self.field}"} if self.field and self.field != "metadata.name" else {})
 
     def verify(self, value: object) -> None:
         """Raise the error that the API server would give."""
         if self.check is not None and not self.check(value):
-            raise PydanticCustomError("rule", "{message}", {"message": self.message, "field": self.field})
+            raise broken(self.message, self.field)
 
     def checked(self, value: object) -> object:
         """The value, verified."""
@@ -48,18 +58,20 @@ class Cel:
         return found | {"x-kubernetes-validations": [*found.get("x-kubernetes-validations", ()), self.json_schema()]}
 
 
-def exactly_one_of(first: str, second: str, message: str) -> Cel:
-    """Of two optional fields (wire names, one word each or camelCase) exactly one is set."""
+def exactly_one_of(first: str, second: str, remedy: str) -> Cel:
+    """Of two optional fields (wire names) exactly one is set."""
     return Cel(
-        f"has(self.{first}) != has(self.{second})", message, lambda value: _has(value, first) != _has(value, second)
+        f"has(self.{first}) != has(self.{second})",
+        f"exactly one of {first} and {second} must be set: {remedy}",
+        lambda value: _has(value, first) != _has(value, second),
     )
 
 
-def at_most_one_of(first: str, second: str, message: str) -> Cel:
+def at_most_one_of(first: str, second: str, remedy: str) -> Cel:
     """Of two optional fields at most one is set."""
     return Cel(
         f"!(has(self.{first}) && has(self.{second}))",
-        message,
+        f"{first} and {second} exclude each other: {remedy}",
         lambda value: not (_has(value, first) and _has(value, second)),
     )
 
@@ -87,8 +99,8 @@ class Shape:
 
     pattern: str
     hint: str
-    shortest: int
     longest: int
+    shortest: int = 1
 
     def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
         """Check the length, then the pattern."""
@@ -115,8 +127,7 @@ class ListMap:
             keys = [_get(item, self.key) for item in items]
             for key in keys:
                 if keys.count(key) > 1:
-                    message = f"Duplicate value: {self.key} {key!r} appears twice; give each item its own {self.key}"
-                    raise PydanticCustomError("duplicate", "{message}", {"message": message, "field": ""})
+                    raise broken(f"{self.key} {key!r} appears twice: give each item its own {self.key}")
             return items
 
         return core_schema.no_info_after_validator_function(check, handler(source))

@@ -32,7 +32,7 @@ class EnvSource(ApiModel):
     config_map_key_ref: SecretKeyRef | None = None
     """configMapKeyRef names one key of a ConfigMap."""
 
-    rules = (exactly_one_of("secretKeyRef", "configMapKeyRef", "set exactly one of secretKeyRef and configMapKeyRef"),)
+    rules = (exactly_one_of("secretKeyRef", "configMapKeyRef", "name one key of one object"),)
 
 
 class EnvVar(ApiModel):
@@ -43,7 +43,6 @@ class EnvVar(ApiModel):
         Shape(
             r"^[A-Za-z_][A-Za-z0-9_]*$",
             "write letters, digits and '_', not starting with a digit",
-            shortest=1,
             longest=128,
         ),
     ]
@@ -53,7 +52,7 @@ class EnvVar(ApiModel):
     value_from: EnvSource | None = None
     """valueFrom reads the value from a Secret or a ConfigMap."""
 
-    rules = (at_most_one_of("value", "valueFrom", "set at most one of value and valueFrom"),)
+    rules = (at_most_one_of("value", "valueFrom", "remove one"),)
 
 
 class Resources(ApiModel):
@@ -150,9 +149,7 @@ class ServeSpec(ApiModel):
     """autoscaling lets the number of pods follow the load, in place of replicas."""
     probe: Literal["oip", "http", "grpc", "none"] = "oip"
     """probe is how readiness is asked: oip (GET /v2/health/ready), http (GET probePath), grpc, or none."""
-    probe_path: (
-        Annotated[str, Shape(r"^/[!-~]*$", "write a path that starts with /", shortest=1, longest=256)] | None
-    ) = None
+    probe_path: Annotated[str, Shape(r"^/[!-~]*$", "write a path that starts with /", longest=256)] | None = None
     """probePath is the path of probe http."""
     drain: Duration = "5s"
     """drain is how long a pod that was told to stop goes on answering, so that no request is lost."""
@@ -170,9 +167,7 @@ class ServeSpec(ApiModel):
     """overlay is a strategic merge patch on the pod template, for whatever the fields above do not offer."""
 
     rules = (
-        at_most_one_of(
-            "replicas", "autoscaling", "set at most one of replicas and autoscaling: they would fight over the size"
-        ),
+        at_most_one_of("replicas", "autoscaling", "remove one, or they would fight over the size"),
         Cel(
             "(self.probe == 'http') == has(self.probePath)",
             "probePath belongs to probe http, and to no other: set both or neither",
@@ -203,7 +198,7 @@ class ModelVersion(ApiModel):
     rules = (
         Cel(
             "(self.source == 'none') == (!has(self.digest) || self.digest == '')",
-            "digest (sha256:<64 hex>) must be set for every source but none, so that the right bytes are served",
+            "every source but none needs the digest of its artifact: write sha256:<64 hex>",
             lambda value: (value.source == "none") == (value.digest == ""),
             field="digest",
         ),
@@ -221,7 +216,7 @@ class ServicePair(ApiModel):
     rules = (
         Cel(
             "self.stable != self.candidate",
-            "stable and candidate must be two Services: with one the arms could not be told apart",
+            "stable and candidate must be two Services: make a second one, else the arms could not be told apart",
             lambda value: value.stable != value.candidate,
             field="candidate",
         ),

@@ -55,7 +55,7 @@ Steps = Annotated[
     ),
     Cel(
         "self[size(self) - 1].setWeight == 100",
-        "the last step must have setWeight 100: add it, or the candidate could never become stable",
+        "the last step must have setWeight 100: add such a step, without it no candidate becomes stable",
         lambda steps: bool(steps) and steps[-1].set_weight == 100,
     ),
 ]

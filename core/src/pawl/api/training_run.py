@@ -34,9 +34,9 @@ ParameterName = Annotated[str, StringConstraints(min_length=1, max_length=128)]
 class Snapshot(ApiModel):
     """A dataset that was built before."""
 
-    uri: Annotated[str, Shape(r"^[!-~]+$", "write a URI without spaces", shortest=1, longest=512)]
+    uri: Annotated[str, Shape(r"^[!-~]+$", "write a URI without spaces", longest=512)]
     """uri of the snapshot's folder."""
-    digest: Annotated[str, Shape(r"^sha256:[0-9a-f]{64}$", "write sha256: and 64 hex digits", shortest=0, longest=71)]
+    digest: Annotated[str, Shape(r"^sha256:[0-9a-f]{64}$", "write sha256: and 64 hex digits", longest=71, shortest=0)]
     """digest of the folder."""
 
 
@@ -61,9 +61,7 @@ class Dataset(ApiModel):
     split: Split = Split()
     """split into train, validation and test."""
 
-    rules = (
-        at_most_one_of("window", "snapshot", "set at most one of window and snapshot: a snapshot has its own window"),
-    )
+    rules = (at_most_one_of("window", "snapshot", "remove one; a snapshot has a window of its own"),)
 
 
 class PodPlan(ApiModel):
@@ -97,9 +95,7 @@ class Engine(ApiModel):
     kube_ray: KubeRay | None = None
     """kubeRay makes a Ray cluster for the run."""
     ray_address: (
-        Annotated[
-            str, Shape(r"^(ray|https?)://[!-~]+$", "write an address such as ray://host:10001", shortest=8, longest=256)
-        ]
+        Annotated[str, Shape(r"^(ray|https?)://[!-~]+$", "write an address such as ray://host:10001", longest=256)]
         | None
     ) = None
     """rayAddress of a Ray cluster that is there, ray://… or http://…."""
@@ -109,7 +105,7 @@ class Engine(ApiModel):
     rules = (
         Cel(
             "[has(self.kubeRay), has(self.rayAddress), has(self.job)].filter(x, x).size() == 1",
-            "set exactly one of kubeRay, rayAddress and job",
+            "exactly one of kubeRay, rayAddress and job must be set: choose where the training runs",
             lambda value: [value.kube_ray, value.ray_address, value.job].count(None) == 2,
         ),
     )
@@ -149,9 +145,7 @@ class TrainingPlan(ApiModel):
     """command of a custom trainer; empty: the image's entry point."""
     dataset: Dataset = Dataset()
     """dataset to learn from."""
-    base_model: (
-        Annotated[str, Shape(r"^[!-~]+$", "write a name or URI without spaces", shortest=1, longest=512)] | None
-    ) = None
+    base_model: Annotated[str, Shape(r"^[!-~]+$", "write a name or URI without spaces", longest=512)] | None = None
     """baseModel to start from."""
     parameters: Annotated[
         dict[ParameterName, Annotated[str, StringConstraints(max_length=1024)]], Field(max_length=64)
@@ -184,7 +178,7 @@ class TrainingRunSpec(TrainingPlan):
     """suspend keeps the run from starting, or stops it."""
     managed_by: Annotated[
         str,
-        Shape(r"^[a-z0-9.-]+/[a-z0-9.-]+$", "write domain/name, such as pawl.dev/operator", shortest=3, longest=128),
+        Shape(r"^[a-z0-9.-]+/[a-z0-9.-]+$", "write domain/name, such as pawl.dev/operator", longest=128),
     ] = "pawl.dev/operator"
     """managedBy names the controller that runs it; immutable."""
 
