@@ -81,9 +81,9 @@ class Load:
         return True
 
 
-@pytest.mark.parametrize("run", range(3))
-def test_sigkill_right_after_the_answer_loses_nothing(database_url: str, tmp_path: Path, run: int):
-    sent = [interaction() for _ in range(1 + 10 * run)]
+@pytest.mark.parametrize("count", [1, 21])
+def test_sigkill_right_after_the_answer_loses_nothing(database_url: str, tmp_path: Path, count: int):
+    sent = [interaction() for _ in range(count)]
     with collector_process(database_url, tmp_path / "c") as collector, collector.client(TENANT) as client:
         assert client.post("/v1/interactions", json={"interactions": sent}).status_code == 200
         collector.kill()
