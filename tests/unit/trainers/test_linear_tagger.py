@@ -83,6 +83,15 @@ def test_any_message_is_answered(exported, text):
     assert isinstance(load(exported).facts_of(text), list)
 
 
+def test_it_declares_its_tensors(exported):
+    declared = load(exported).signature()
+
+    assert [(tensor["name"], tensor["datatype"], tensor["shape"]) for tensor in declared["inputs"]] == [
+        ("text", "BYTES", [-1])
+    ]
+    assert declared["outputs"][0]["name"] in load(exported).predict({"text": ["hello"]})
+
+
 @pytest.mark.parametrize("inputs", [{}, {"text": [1]}, {"texts": ["hello"]}])
 def test_inputs_it_cannot_use_are_named(exported, inputs):
     with pytest.raises(ValueError, match="tensor 'text'"):

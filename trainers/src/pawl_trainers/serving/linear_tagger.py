@@ -16,6 +16,13 @@ class LinearTaggerPredictor:
     def __init__(self, tagger: LinearTagger) -> None:
         self._tagger = tagger
 
+    def signature(self) -> dict[str, list[dict[str, Any]]]:
+        """Return the tensors it takes and gives, as the Open Inference Protocol describes them."""
+        return {
+            "inputs": [{"name": INPUT, "datatype": "BYTES", "shape": [-1]}],
+            "outputs": [{"name": OUTPUT, "datatype": "BYTES", "shape": [-1]}],
+        }
+
     def predict(self, inputs: dict[str, list[Any]]) -> dict[str, list[Any]]:
         """Find the facts of each message; raises ValueError where the tensor `text` is absent or holds no strings."""
         texts = inputs.get(INPUT)
