@@ -1,12 +1,12 @@
-"""Every manifest under examples/bad is refused by the API server and by `pawl lint`, in the words of its first lines."""
+"""Every manifest under examples/bad is refused by the API server and by `pawl lint` in the words of its first lines."""
 
 from pathlib import Path
 
 import pytest
 import yaml
-from apiserver import ApiServer
 from kube_client import ApiError
 
+from apiserver import ApiServer
 from pawl.api.problems import problems_of
 
 MANIFESTS = sorted((Path(__file__).resolve().parents[3] / "examples" / "bad").glob("*.yaml"))
