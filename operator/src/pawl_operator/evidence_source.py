@@ -102,8 +102,12 @@ class EvidenceSource:
                 except TimeoutError:
                     continue
         finally:
-            if self._prometheus is not None:
-                await self._prometheus.close()
+            await self.close()
+
+    async def close(self) -> None:
+        """Give back connections."""
+        if self._prometheus is not None:
+            await self._prometheus.close()
 
     async def _round(self) -> float:
         targets = self._targets()

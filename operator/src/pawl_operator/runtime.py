@@ -78,8 +78,8 @@ def build_runtime(settings: Settings, kube: KubePort, metrics: OperatorMetrics, 
 
     source = "Gateway" if settings.gateway_metrics else "Serving"
     observer = Observer(store, evidence, kube, offered, source)
-    rollouts = RolloutController(kube, store, observer, RolloutMeter(metrics))
-    controllers |= {ROLLOUTS: rollouts, COMPONENTS: ComponentController(kube, store)}
+    controllers[ROLLOUTS] = RolloutController(kube, store, observer, RolloutMeter(metrics))
+    controllers[COMPONENTS] = ComponentController(kube, store)
     controllers |= {kind: NotYetController(kube, store) for kind in (TRAINING_RUNS, EXPERIMENTS, LEARNING_LOOPS)}
 
     def changed(resource: Resource) -> None:
@@ -95,7 +95,6 @@ def build_runtime(settings: Settings, kube: KubePort, metrics: OperatorMetrics, 
         health,
         settings.namespaces,
         on_change=changed,
-        on_resync=rollouts.applier.manifests.forget_all,
     )
     health.oldest_work = queue.oldest_age
     return Runtime(settings, metrics, store, queue, watches, evidence)

@@ -103,7 +103,9 @@ class _Reader:
         try:
             return parse(text.strip())
         except ValueError as error:
-            self._errors.append(f"{name}: {error} (got {text!r})")
+            # A password that somebody put into an address must not end up in the log.
+            shown = re.sub(r"//[^/@]*@", "//***@", text)
+            self._errors.append(f"{name}: {error} (got {shown!r})")
             return parse(default)
 
     def report(self) -> None:

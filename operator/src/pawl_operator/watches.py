@@ -23,7 +23,7 @@ PRIME_PAUSE = 2.0
 
 
 class Watches:
-    """Keeps the store true. `on_change` hears of every change, `on_resync` of every resync."""
+    """Keeps the store true. `on_change` hears of every change."""
 
     def __init__(
         self,
@@ -35,12 +35,11 @@ class Watches:
         namespaces: Sequence[str],
         *,
         on_change: Callable[[Resource], None],
-        on_resync: Callable[[], None],
     ) -> None:
         self._kube, self._store, self._queue = kube, store, queue
         self._metrics, self._health = metrics, health
         self._scopes: Sequence[str | None] = list(namespaces) or [None]
-        self._on_change, self._on_resync = on_change, on_resync
+        self._on_change = on_change
         self._served: dict[Resource, bool] = {}
 
     def served(self, resource: Resource) -> bool:
@@ -89,7 +88,6 @@ class Watches:
                 continue
             self._health.resync_failures = self._health.resync_failures + 1 if missed else 0
             self._health.watchers_needed = self.watch_count()
-            self._on_resync()
             self._enqueue_all()
 
     async def _compare(self) -> bool:

@@ -25,9 +25,9 @@ from pawl_operator.kinds.rollout.actions import (
 )
 from pawl_operator.kinds.rollout.manifests import build_workload
 from pawl_operator.kinds.rollout.observe import owner_of, ownership_of, wanted_policy
-from pawl_operator.kube.apply import MANAGER, Applier, ref_of
+from pawl_operator.kube.apply import MANAGER, apply_manifest, ref_of
 from pawl_operator.kube.port import KubePort, Object
-from pawl_operator.kube.resources import AUTOSCALERS, DEPLOYMENTS, HTTP_ROUTES, LEASES, ROLLOUTS, SERVICES, Ref
+from pawl_operator.kube.resources import AUTOSCALERS, DEPLOYMENTS, HTTP_ROUTES, LEASES, ROLLOUTS, SERVICES, WATCHED, Ref
 from pawl_operator.store import ObjectStore
 from pawl_operator.traffic.claim import claim_body, claim_ref
 from pawl_operator.traffic.httproute import patch_for
@@ -56,9 +56,8 @@ class RolloutApplier:
     def __init__(self, kube: KubePort, store: ObjectStore) -> None:
         self._kube = kube
         self._store = store
-        self.manifests = Applier(kube)
 
-    async def carry_out(self, subject: Subject, action: Action) -> bool:
+    async def carry_out(self, subject: Subject, action: Action) -> bool:  # noqa: C901 - one line for each action
         """Do one action; True when something changed in the cluster.
 
         Raises:
@@ -122,17 +121,17 @@ class RolloutApplier:
 
     async def _ensure_workload(self, subject: Subject, wanted: EnsureWorkload) -> bool:
         owner = owner_of(subject.rollout, subject.namespace, subject.uid)
-        changed = False
-        for manifest in build_workload(owner, wanted):
-            ref = ref_of(manifest)
-            if ref.resource is not DEPLOYMENTS and self.manifests.applied(manifest):
-                continue
-            live = self._store.get(ref) if ref.resource is DEPLOYMENTS else None
-            applied = await self.manifests.apply(manifest, live)
-            if applied is not None and ref.resource is DEPLOYMENTS:
-                self._store.put(DEPLOYMENTS, applied)
-            changed |= applied is not None
-        return changed
+        return any([await self._apply(manifest) for manifest in build_workload(owner, wanted)])
+
+    async def _apply(self, manifest: Object) -> bool:
+        """Apply; True when the object that the watch shows is not what came back."""
+        ref = ref_of(manifest)
+        live = self._store.get(ref)
+        applied = await apply_manifest(self._kube, manifest)
+        if ref.resource not in WATCHED:
+            return False
+        self._store.put(ref.resource, applied)
+        return live is None or live["metadata"]["resourceVersion"] != applied["metadata"]["resourceVersion"]
 
     async def _scale(self, subject: Subject, wanted: ScaleWorkload) -> bool:
         owner = owner_of(subject.rollout, subject.namespace, subject.uid)
@@ -158,15 +157,10 @@ class RolloutApplier:
     async def _delete(self, ref: Ref) -> bool:
         live = self._store.get(ref)
         await self._kube.delete(ref)
-        self.manifests.forget(ref)
         return live is not None
 
     async def _ensure_policy(self, subject: Subject, header: str) -> bool:
-        manifest = wanted_policy(subject.rollout, subject.namespace, header)
-        applied = await self.manifests.apply(manifest, self._store.get(ref_of(manifest)))
-        if applied is not None:
-            self._store.put(ref_of(manifest).resource, applied)
-        return applied is not None
+        return await self._apply(wanted_policy(subject.rollout, subject.namespace, header))
 
     async def _take_claim(self, subject: Subject) -> bool:
         reference = subject.rollout.spec.route_ref

@@ -1,11 +1,12 @@
 """What a pass over a Rollout adds to the operator's own metrics; counted only after the status was written."""
 
 from pawl_operator.kinds.rollout.actions import Plan
+from pawl_operator.kinds.rollout.reasons import Reason
 from pawl_operator.kinds.rollout.snapshot import RolloutSnapshot
 from pawl_operator.kube.resources import Ref
 from pawl_operator.metrics import OperatorMetrics
 
-ROUTE_DRIFT = "RouteDrift"
+DRIFT = (Reason.ROUTE_RESTORED, Reason.BRAKED, Reason.ROUTE_CONFLICT)
 
 
 class RolloutMeter:
@@ -22,7 +23,7 @@ class RolloutMeter:
         self._metrics.weight_verified.labels(*place).set(after.traffic.verified)
         if after.verdict is not None and (after.verdict != before.verdict or after.evidence != before.evidence):
             self._metrics.verdicts.labels(*place, after.verdict).inc()
-        if any(note.reason.startswith(ROUTE_DRIFT) for note in plan.events):
+        if any(note.reason in DRIFT for note in plan.events):
             self._metrics.drift.labels(*place).inc()
         self._rollback(place, snapshot, plan)
 

@@ -5,7 +5,6 @@ The one exception is `spec.services`, whose pods are not ours to watch: their en
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from pydantic import ValidationError
 
@@ -68,7 +67,7 @@ class Observer:
 
     async def _workloads(self, rollout: Rollout, namespace: str, uid: str) -> dict[str, WorkloadState]:
         if rollout.spec.services is not None:
-            return await read_services(self.kube, rollout, namespace, datetime.now(UTC))
+            return await read_services(self.kube, rollout, namespace)
         labels = {OWNED_LABEL: rollout.metadata.name}
         pods = self.store.list(PODS, namespace, labels)
         return read_workloads(self.store.list(DEPLOYMENTS, namespace, labels), pods, uid)

@@ -4,7 +4,7 @@
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeGuard
 
 MERGE_KEYS = {
     "containers": "name",
@@ -32,8 +32,9 @@ def merge_overlay(base: Mapping[str, Any], overlay: Mapping[str, Any]) -> dict[s
             merged.pop(key, None)
         elif isinstance(value, Mapping):
             merged[key] = merge_overlay(_mapping(merged.get(key)), value)
-        elif isinstance(value, list) and key in MERGE_KEYS and _keyed(value, MERGE_KEYS[key]):
-            merged[key] = _merge_lists(merged.get(key) or [], value, MERGE_KEYS[key])
+        elif _keyed(value, MERGE_KEYS.get(key)):
+            held = merged.get(key)
+            merged[key] = _merge_lists(held if _keyed(held, MERGE_KEYS.get(key)) else [], value, MERGE_KEYS[key])
         else:
             merged[key] = value
     return merged
@@ -49,8 +50,13 @@ def _merge_lists(base: Sequence[Mapping[str, Any]], overlay: Sequence[Mapping[st
     return list(merged.values())
 
 
-def _keyed(items: Sequence[object], name: str) -> bool:
-    return all(isinstance(item, Mapping) and name in item for item in items)
+def _keyed(items: object, name: str | None) -> TypeGuard[list[Mapping[str, Any]]]:
+    # People write overlays by hand: a list of another shape is taken as it is, and the API server has its say.
+    return (
+        name is not None
+        and isinstance(items, list)
+        and all(isinstance(item, Mapping) and isinstance(item.get(name), str | int) for item in items)
+    )
 
 
 def _mapping(value: object) -> Mapping[str, Any]:

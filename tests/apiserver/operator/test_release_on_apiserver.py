@@ -1,0 +1,221 @@
+"""Whole releases against a real API server: up on evidence, back on harm, and what disturbs them on the way."""
+
+import contextlib
+
+import pytest
+from kube_client import ApiError
+from polling import wait_until
+from rollout_objects import component, export_evidence, rollout, route, version
+from stage import GATEWAY, PAWL, Stage
+
+
+def uid(stage: Stage) -> str:
+    return stage.rollout()["metadata"]["uid"]
+
+
+def test_a_release_goes_up_step_by_step_and_swaps_roles(stage: Stage) -> None:
+    before = stage.settle(rollout(stage.namespace))
+    stable = before["stable"]["revision"]
+    export_evidence(stage.prometheus, uid(stage), 1, range(1, 6))
+    stage.release_candidate(version("v2"))
+    wait_until(lambda: stage.status().get("stable", {}).get("revision") != stable, 60, stage.explain)
+    after = stage.wait_phase("Healthy")
+    assert stage.player.shares() == [0, 10, 25, 50, 75, 100, 0]
+    assert after["stable"]["digest"] == version("v2")["digest"]
+    assert after["stable"]["release"] == 1
+    assert [(h["release"], h["outcome"]) for h in after["history"]] == [(1, "Promoted")]
+    assert stage.backends() == [(after["stable"]["service"], 100)]
+    wait_until(lambda: len(stage.server.list("apps/v1", "Deployment", stage.namespace)) == 1, 20, stage.explain)
+    assert {"ReleaseStarted", "StepStarted", "Promoted"} <= set(stage.reasons())
+
+
+def test_no_step_is_left_before_its_hold_and_every_weight_is_verified_first(stage: Stage) -> None:
+    stage.settle(rollout(stage.namespace, weights=(20, 100), hold="3s"))
+    export_evidence(stage.prometheus, uid(stage), 1, range(1, 3))
+    stage.release_candidate(version("v2"))
+    wait_until(lambda: 100 in stage.player.shares(), 60, stage.explain)
+    times = {entries[0][1]: at for at, entries in stage.player.weights if len(entries) > 1}
+    assert (times[100] - times[20]).total_seconds() >= 3.0
+
+
+def test_proven_harm_rolls_back_and_the_revision_is_not_tried_again(stage: Stage) -> None:
+    before = stage.settle(rollout(stage.namespace, hold="30s"))
+    export_evidence(stage.prometheus, uid(stage), 1, range(1, 2), users=400, stable=0.8, candidate=0.4)
+    stage.release_candidate(version("v2"))
+    wait_until(lambda: bool(stage.status().get("rejected")), 30, stage.explain)
+    after = stage.wait_phase("Healthy")
+    assert after["stable"] == before["stable"]
+    assert stage.backends() == [(before["stable"]["service"], 100)]
+    assert [entry["reason"] for entry in after["rejected"]] == ["HarmProven"]
+    assert after["rollback"]["cause"] == "HarmProven"
+    assert after["rollback"]["t1"] <= after["rollback"]["t2"]
+    assert max(stage.player.shares()) == 10
+    assert "RolledBack" in stage.reasons()
+    assert stage.operator is not None
+    assert stage.operator.metric("pawl_rollout_rollback_total") == 1
+    assert stage.operator.metric("pawl_rollout_breach_to_verified_seconds_count") == 1
+
+
+def test_a_crashing_candidate_is_gone_within_ten_seconds(stage: Stage) -> None:
+    stage.settle(rollout(stage.namespace, hold="60s", metrics=False))
+    stage.release_candidate(version("v2"))
+    wait_until(lambda: 10 in stage.player.shares(), 30, stage.explain)
+    stage.player.restarts[stage.status()["release"]["revision"]] = 3
+    wait_until(lambda: stage.status().get("rollback", {}).get("t2") is not None, 10, stage.explain)
+    assert stage.status()["rollback"]["cause"] == "CrashLoop"
+    assert stage.player.shares()[-1] == 0
+
+
+def test_without_evidence_nothing_moves_and_the_status_says_so(stage: Stage) -> None:
+    stage.settle(rollout(stage.namespace))
+    stage.release_candidate(version("v2"))
+    wait_until(lambda: 10 in stage.player.shares(), 30, stage.explain)
+    wait_until(lambda: stage.status().get("verdict") == "NoData", 15, stage.explain)
+    stage.prometheus.fail_with = 503
+    wait_until(lambda: stage.status().get("verdict") == "Unavailable", 15, stage.explain)
+    assert stage.condition("MetricsAvailable")["status"] == "False"
+    assert stage.player.shares() == [0, 10]
+
+
+def test_a_candidate_that_never_gets_ready_gets_no_traffic(stage: Stage) -> None:
+    body = rollout(stage.namespace, progressDeadline="3s")
+    stage.settle(body)
+    stage.player.gateway_answers = True
+    known = {d["metadata"]["labels"]["pawl.dev/revision"] for d in stage.server.list("apps/v1", "Deployment", stage.namespace)}
+    stage.release_candidate(version("v2"))
+    wait_until(lambda: bool(stage.status().get("release")), 15, stage.explain)
+    stage.player.unready.add(stage.status()["release"]["revision"])
+    assert stage.status()["release"]["revision"] not in known
+    wait_until(lambda: bool(stage.status().get("rejected")) or max(stage.player.shares()) > 0, 20, stage.explain)
+    assert max(stage.player.shares()) == 0
+
+
+def test_a_route_that_no_gateway_takes_over_starts_no_clock(stage: Stage) -> None:
+    stage.settle(rollout(stage.namespace))
+    export_evidence(stage.prometheus, uid(stage), 1, range(1, 6))
+    stage.player.gateway_answers = False
+    stage.release_candidate(version("v2"))
+    wait_until(lambda: stage.backends()[0][1] == 10, 30, stage.explain)
+    wait_until(lambda: stage.condition("TrafficVerified").get("status") == "False", 10, stage.explain)
+    assert stage.status()["traffic"]["verified"] == 0
+    stage.player.gateway_answers = True
+    wait_until(lambda: stage.status()["traffic"]["verified"] >= 10, 15, stage.explain)
+
+
+def test_traffic_that_somebody_moved_towards_the_candidate_is_moved_back(stage: Stage) -> None:
+    stage.settle(rollout(stage.namespace, hold="60s", metrics=False))
+    stage.release_candidate(version("v2"))
+    wait_until(lambda: stage.status().get("traffic", {}).get("verified") == 10, 30, stage.explain)
+    path = "/spec/rules/0/backendRefs"
+    ops = [{"op": "replace", "path": f"{path}/0/weight", "value": 90}, {"op": "replace", "path": f"{path}/1/weight", "value": 10}]
+    stage.server.patch(GATEWAY, "HTTPRoute", "chat", ops, stage.namespace, fieldManager="kubectl-edit")
+    wait_until(lambda: stage.backends()[0][1] == 10, 15, stage.explain)
+    assert "RouteRestored" in stage.reasons()
+    assert stage.operator is not None
+    assert stage.operator.metric("pawl_rollout_route_drift_total") >= 1
+
+
+def test_filters_and_rules_of_other_people_survive_a_whole_release(stage: Stage) -> None:
+    legacy = {"name": "legacy", "port": 8080, "weight": 0, "filters": [{"type": "URLRewrite", "urlRewrite": {"hostname": "x"}}]}
+    body = route(stage.namespace, [legacy])
+    other = {"name": "other", "backendRefs": [{"name": "blog", "port": 80, "weight": 1}]}
+    body["spec"]["rules"].append(other)
+    stage.create(body)
+    stage.settle(rollout(stage.namespace, weights=(50, 100), metrics=False))
+    stage.release_candidate(version("v2"))
+    wait_until(lambda: bool(stage.status().get("history")), 60, stage.explain)
+    rules = stage.server.get(GATEWAY, "HTTPRoute", "chat", stage.namespace)["spec"]["rules"]
+    kept = next(entry for entry in rules[0]["backendRefs"] if entry["name"] == "legacy")
+    assert kept["filters"] == legacy["filters"]
+    assert rules[1]["backendRefs"][0]["name"] == "blog"
+    assert len(rules) == 2
+
+
+def test_a_rollout_deleted_in_mid_release_leaves_stable_serving(stage: Stage) -> None:
+    before = stage.settle(rollout(stage.namespace, hold="60s", metrics=False))
+    stage.release_candidate(version("v2"))
+    wait_until(lambda: stage.status().get("traffic", {}).get("verified") == 10, 30, stage.explain)
+    assert stage.rollout()["metadata"]["finalizers"] == ["pawl.dev/route"]
+    stage.server.delete(PAWL, "Rollout", "chat", stage.namespace)
+    wait_until(lambda: not stage.server.exists(PAWL, "Rollout", "chat", stage.namespace), 30)
+    assert stage.backends() == [(before["stable"]["service"], 100)]
+    service = before["stable"]["service"]
+    wait_until(lambda: len(stage.server.list("apps/v1", "Deployment", stage.namespace)) == 1, 20)
+    assert stage.server.exists("apps/v1", "Deployment", service, stage.namespace)
+
+
+def test_a_second_rollout_on_the_rule_waits_and_takes_over_when_the_first_goes(stage: Stage) -> None:
+    stage.settle(rollout(stage.namespace))
+    stage.create(rollout(stage.namespace, name="rival"))
+    wait_until(lambda: stage.condition("Accepted", "rival").get("reason") == "RouteClaimed", 15, stage.explain)
+    assert "Rollout/chat" in stage.condition("Accepted", "rival")["message"]
+    assert all(name.startswith("chat-") for name, _ in stage.backends())
+    stage.server.delete(PAWL, "Rollout", "chat", stage.namespace)
+    wait_until(lambda: stage.condition("Accepted", "rival").get("reason") != "RouteClaimed", 30, stage.explain)
+
+
+def test_objects_restored_without_status_move_no_traffic(stage: Stage) -> None:
+    """A backup brings the spec back, with the candidate of a release that had been promoted, and no status."""
+    stage.settle(rollout(stage.namespace, weights=(100,), metrics=False))
+    stage.release_candidate(version("v2"))
+    wait_until(lambda: bool(stage.status().get("history")), 60, stage.explain)
+    promoted = stage.wait_phase("Healthy")["stable"]
+    assert stage.operator is not None
+    stage.operator.stop()
+    body = stage.rollout()
+    stage.server.patch(PAWL, "Rollout", "chat", {"metadata": {"finalizers": None}}, stage.namespace)
+    stage.server.delete(PAWL, "Rollout", "chat", stage.namespace)
+    with contextlib.suppress(ApiError):
+        stage.server.delete("coordination.k8s.io/v1", "Lease", "pawl-operator", stage.namespace)
+    moves = len(stage.player.weights)
+    stage.create({"apiVersion": PAWL, "kind": "Rollout", "metadata": {"name": "chat", "namespace": stage.namespace}, "spec": body["spec"]})
+    stage.start()
+    after = stage.wait_phase("Healthy")
+    assert after["stable"]["revision"] == promoted["revision"]
+    assert stage.backends() == [(promoted["service"], 100)]
+    assert [entries for _, entries in stage.player.weights[moves:]] == []
+
+
+def test_users_are_pinned_where_the_gateway_can_do_it(stage: Stage) -> None:
+    body = rollout(stage.namespace, weights=(50, 100), metrics=False, stickiness={"unit": "User", "header": "x-user-id"})
+    stage.settle(body)
+    policy = stage.server.get("gateway.envoyproxy.io/v1alpha1", "BackendTrafficPolicy", "pawl-chat", stage.namespace)
+    assert policy["spec"]["targetRefs"][0]["sectionName"] == "infer"
+    assert policy["spec"]["loadBalancer"]["consistentHash"]["headers"] == [{"name": "x-user-id"}]
+    stage.release_candidate(version("v2"))
+    wait_until(lambda: bool(stage.status().get("history")), 60, stage.explain)
+    assert stage.status()["traffic"]["mode"] == "HashedBucket"
+
+
+def test_mirrors_come_with_the_release_and_go_with_it(stage: Stage) -> None:
+    body = rollout(stage.namespace, weights=(50, 100), metrics=False, hold="2s")
+    body["spec"]["analysis"] |= {"pairing": {"mode": "Mirror", "percent": 30}}
+    stage.settle(body)
+
+    def mirrors() -> list[tuple[str, int]]:
+        rule = stage.server.get(GATEWAY, "HTTPRoute", "chat", stage.namespace)["spec"]["rules"][0]
+        found = [f["requestMirror"] for f in rule.get("filters") or []]
+        return [(f["backendRef"]["name"], f["percent"]) for f in found]
+
+    stage.release_candidate(version("v2"))
+    wait_until(lambda: len(mirrors()) == 2, 30, stage.explain)
+    assert {percent for _, percent in mirrors()} == {30}
+    wait_until(lambda: bool(stage.status().get("history")), 60, stage.explain)
+    wait_until(lambda: mirrors() == [], 20, stage.explain)
+
+
+@pytest.mark.parametrize("kind", ["TrainingRun", "Experiment", "LearningLoop"])
+def test_other_kinds_say_that_they_are_not_there_yet(stage: Stage, kind: str) -> None:
+    specs = {
+        "TrainingRun": {"component": "facts", "trainer": "token-classification"},
+        "Experiment": {"rolloutRef": {"name": "chat"}},
+        "LearningLoop": {"component": "facts", "rolloutRef": {"name": "chat"}},
+    }
+    body = {"apiVersion": PAWL, "kind": kind, "metadata": {"name": "x", "namespace": stage.namespace}, "spec": specs[kind]}
+    stage.create(body)
+    wait_until(lambda: stage.condition("Accepted", "x", kind).get("reason") == "NotImplementedYet", 15, stage.explain_log)
+
+
+def test_a_component_is_accepted(stage: Stage) -> None:
+    stage.create(component(stage.namespace))
+    wait_until(lambda: stage.condition("Accepted", "facts", "Component").get("status") == "True", 15, stage.explain_log)

@@ -1,0 +1,208 @@
+"""Evidence through a real HTTP server: what is asked, what is remembered, and what happens when Prometheus misbehaves."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from blockbuster import blockbuster_ctx
+from fake_prometheus import FakePrometheus, running_prometheus
+from rollout_objects import export_evidence
+
+from pawl.errors import EvidenceUnavailable
+from pawl_operator.evidence_source import EvidenceSource, EvidenceTarget
+from pawl_operator.gateway_samples import RuleClusters, query_for
+from pawl_operator.metrics import OperatorMetrics
+from pawl_operator.prometheus import Prometheus
+from pawl_operator.settings import Settings, read_settings
+
+CLUSTERS = RuleClusters("demo", "chat", 0, ("candidate", "stable"))
+SECOND = timedelta(seconds=1)
+REQUESTS, BUCKETS = "envoy_cluster_upstream_rq_xx", "envoy_cluster_upstream_rq_time_bucket"
+
+
+@pytest.fixture
+def prometheus() -> Iterator[FakePrometheus]:
+    with running_prometheus() as fake:
+        yield fake
+
+
+def settings_for(fake: FakePrometheus, **changes: object) -> Settings:
+    found = read_settings({"PAWL_PROMETHEUS_URL": fake.url, "PAWL_SCRAPE_INTERVAL": "1s", "PAWL_MONITOR_TICK": "1s"})
+    return replace(found, **changes)  # type: ignore[arg-type]
+
+
+def target(uid: str = "u1", release: int = 1, interval: float = 1.0) -> EvidenceTarget:
+    return EvidenceTarget(uid, release, timedelta(seconds=interval), timedelta(minutes=10), CLUSTERS)
+
+
+_OPEN: list[EvidenceSource] = []
+
+
+@pytest.fixture(autouse=True)
+async def closed() -> AsyncIterator[None]:
+    """Close every source that a test made."""
+    yield
+    for found in _OPEN:
+        await found.close()
+    _OPEN.clear()
+
+
+def source(settings: Settings, targets: list[EvidenceTarget], woken: list[str] | None = None) -> EvidenceSource:
+    found = woken if woken is not None else []
+    _OPEN.append(EvidenceSource(settings, OperatorMetrics(), lambda: targets, found.append))
+    return _OPEN[-1]
+
+
+def requests(fake: FakePrometheus, place: int, value: float, code: str = "2", instance: str = "envoy-1") -> None:
+    cluster = f"httproute/demo/chat/rule/0/backend/{place}"
+    fake.count(REQUESTS, value, envoy_cluster_name=cluster, envoy_response_code_class=code, instance=instance)
+
+
+def latencies(fake: FakePrometheus, place: int, counts: dict[str, float]) -> None:
+    cluster = f"httproute/demo/chat/rule/0/backend/{place}"
+    for edge, value in counts.items():
+        fake.count(BUCKETS, value, envoy_cluster_name=cluster, le=edge, instance="envoy-1")
+
+
+async def test_evidence_is_grouped_by_uid_and_only_for_those_who_asked(prometheus: FakePrometheus) -> None:
+    export_evidence(prometheus, "u1", 1, range(1, 3), candidate=0.7)
+    export_evidence(prometheus, "u2", 4, range(1, 2))
+    found = source(settings_for(prometheus), [target("u1"), target("u3")])
+    assert await found.poll([target("u1"), target("u3")]) == {"u1"}
+    evidence = found.about("u1")
+    assert evidence.release is not None
+    assert [m.step for m in evidence.release.steps_of("accuracy")] == [1, 2]
+    assert evidence.fresh_at is not None
+    assert found.about("u2").release is None
+    assert found.about("u3").release is None
+
+
+async def test_the_selector_goes_into_every_query(prometheus: FakePrometheus) -> None:
+    settings = settings_for(prometheus, prometheus_selector='cluster="eu-1"')
+    await source(settings, [target()]).poll([target()])
+    assert prometheus.queries[0] == '{__name__=~"pawl_evidence_.+",cluster="eu-1"}'
+    assert len(prometheus.queries) == 2
+    assert prometheus.queries[1].endswith(',cluster="eu-1"}[600s]')
+
+
+async def test_gateway_counters_are_differenced_by_arm_with_resets_and_from_their_first_sample(
+    prometheus: FakePrometheus,
+) -> None:
+    """The first failed request makes the series appear; it must count although there is no sample before it."""
+    found, began = source(settings_for(prometheus), [target()]), datetime.now(UTC) - timedelta(minutes=5)
+    requests(prometheus, 0, 100)
+    requests(prometheus, 1, 900)
+    latencies(prometheus, 0, {"250": 100, "+Inf": 100})
+    await found.poll([target()])
+    await asyncio.sleep(0.02)
+    requests(prometheus, 0, 110)
+    requests(prometheus, 0, 3, code="5")
+    requests(prometheus, 1, 40)
+    latencies(prometheus, 0, {"250": 105, "+Inf": 110})
+    await found.poll([target()])
+    gateway = found.about("u1").gateway
+    assert gateway is not None
+    assert gateway["candidate"].requests_since(began) == 13
+    assert gateway["candidate"].errors_since(began) == 3
+    assert gateway["candidate"].quantile_since(0.5, began) == pytest.approx(0.25)
+    assert gateway["stable"].requests_since(began) == 40
+
+
+async def test_only_what_is_new_is_asked_again_and_everything_after_a_restart(prometheus: FakePrometheus) -> None:
+    requests(prometheus, 0, 1)
+    found = source(settings_for(prometheus), [target()])
+    await found.poll([target()])
+    await found.poll([target()])
+    windows = [query.rpartition("[")[2] for query in prometheus.queries if query.endswith("s]")]
+    assert windows[0] == "600s]"
+    assert int(windows[1][:-2]) < 10
+    again = source(settings_for(prometheus), [target()])
+    await again.poll([target()])
+    assert prometheus.queries[-1].endswith("[600s]")
+
+
+async def test_when_the_query_fails_old_evidence_stays_old_and_counters_are_unknown(prometheus: FakePrometheus) -> None:
+    export_evidence(prometheus, "u1", 1, range(1, 2))
+    found = source(settings_for(prometheus), [target()])
+    await found.poll([target()])
+    fresh = found.about("u1").fresh_at
+    prometheus.fail_with = 503
+    assert await found.poll([target()]) == set()
+    known = found.about("u1")
+    assert known.release is not None
+    assert known.fresh_at == fresh
+    assert known.gateway is None
+
+
+async def test_switched_off_gateway_metrics_are_empty_not_unknown(prometheus: FakePrometheus) -> None:
+    found = source(settings_for(prometheus, gateway_metrics=False), [target()])
+    await found.poll([target()])
+    assert found.about("u1").gateway == {}
+    assert len(prometheus.queries) == 1
+
+
+async def test_a_hanging_prometheus_is_given_up(prometheus: FakePrometheus) -> None:
+    prometheus.hanging = True
+    client = Prometheus(prometheus.url, deadline=0.2)
+    with pytest.raises(EvidenceUnavailable, match="no answer"):
+        await client.instant("up")
+    await client.close()
+
+
+@pytest.mark.parametrize("answer", ["<html>", '{"status":"success","data":{"resultType":"scalar","result":[1,"2"]}}', "[]"])
+async def test_an_answer_of_another_shape_is_no_answer(prometheus: FakePrometheus, answer: str) -> None:
+    import json as real
+
+    class Lying(FakePrometheus):
+        def answer(self, query: str) -> object:  # type: ignore[override]
+            return real.loads(answer) if answer[0] in "{[" else {"status": answer}
+
+    with running_prometheus() as fake:
+        fake.answer = Lying().answer  # type: ignore[method-assign,assignment]
+        client = Prometheus(fake.url)
+        with pytest.raises(EvidenceUnavailable):
+            await client.instant("up")
+        await client.close()
+
+
+@pytest.mark.parametrize(("skew", "least", "most"), [(0, 0, 0), (120, 117, 120), (-120, 117, 121)])
+async def test_the_servers_clock_is_compared(prometheus: FakePrometheus, skew: float, least: float, most: float) -> None:
+    prometheus.skew = skew
+    client = Prometheus(prometheus.url)
+    await client.instant("up")
+    await client.close()
+    assert least <= client.clock_skew.total_seconds() <= most
+
+
+async def test_targets_are_woken_at_their_own_interval_and_the_loop_never_blocks(prometheus: FakePrometheus) -> None:
+    export_evidence(prometheus, "fast", 1, range(1, 2), computed=time.time())
+    woken: list[str] = []
+    found = source(settings_for(prometheus), [target("fast", interval=0.3), target("slow", interval=60)], woken)
+    with blockbuster_ctx():
+        task = asyncio.create_task(found.run())
+        async with asyncio.timeout(10):
+            while woken.count("fast") < 3:
+                await asyncio.sleep(0.02)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    assert woken.count("slow") == 1
+
+
+async def test_no_targets_ask_nothing(prometheus: FakePrometheus) -> None:
+    found = source(settings_for(prometheus), [])
+    task = asyncio.create_task(found.run())
+    await asyncio.sleep(0.05)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert prometheus.queries == []
+
+
+def test_names_are_escaped_for_regex_and_string() -> None:
+    rules = [RuleClusters("demo", "chat.v1", 2, ("candidate", "stable", ""))]
+    assert query_for(rules, 2 * SECOND, "") == (
+        '{__name__=~"envoy_cluster_upstream_rq_xx|envoy_cluster_upstream_rq_time_bucket",'
+        'envoy_cluster_name=~"httproute/demo/chat\\\\.v1/rule/2/backend/(0|1|2)"}[2s]'
+    )
