@@ -9,21 +9,20 @@ import yaml
 from kube_client import ApiError, KubeClient
 
 ROOT = Path(__file__).resolve().parents[2]
-GATEWAY_KINDS = ("httproutes.gateway.networking.k8s.io", "backendtrafficpolicies.gateway.envoyproxy.io")
+GATEWAY_KINDS = ("gateway.networking.k8s.io_httproutes", "gateway.envoyproxy.io_backendtrafficpolicies")
 ESTABLISHED_WITHIN = 30.0
 
 
 def install_pawl(server: KubeClient) -> None:
     """Install the five generated CRDs and wait until they are served."""
-    install(server, [yaml.safe_load(path.read_text()) for path in sorted((ROOT / "crds").glob("*.yaml"))])
+    install(server, [_read(path) for path in sorted((ROOT / "crds").glob("*.yaml"))])
 
 
 def install_gateway(server: KubeClient) -> None:
     """Install HTTPRoute and BackendTrafficPolicy: the real schemas from the cache, else open ones with a status."""
     cache = Path(os.environ.get("PAWL_CACHE", Path.home() / ".cache" / "pawl")) / "crds"
-    found = [yaml.safe_load(path.read_text()) for path in sorted(cache.rglob("*.yaml"))]
-    chosen = [crd for crd in found if crd and crd["metadata"]["name"] in GATEWAY_KINDS]
-    install(server, chosen if len(chosen) == len(GATEWAY_KINDS) else open_gateway_crds())
+    found = [path for kind in GATEWAY_KINDS for path in cache.glob(f"*/{kind}.yaml")]
+    install(server, [_read(path) for path in found] if len(found) == len(GATEWAY_KINDS) else open_gateway_crds())
 
 
 def install(server: KubeClient, crds: list[dict[str, Any]]) -> None:
@@ -44,6 +43,12 @@ def open_gateway_crds() -> list[dict[str, Any]]:
         _open_crd("gateway.networking.k8s.io", "v1", "HTTPRoute", "httproutes"),
         _open_crd("gateway.envoyproxy.io", "v1alpha1", "BackendTrafficPolicy", "backendtrafficpolicies"),
     ]
+
+
+def _read(path: Path) -> dict[str, Any]:
+    # The loader in C: the gateway's schemas are long.
+    with path.open("rb") as stream:
+        return yaml.load(stream, yaml.CSafeLoader)
 
 
 def _served(server: KubeClient, crd: dict[str, Any]) -> bool:
