@@ -1,0 +1,56 @@
+"""The demo ends as it says, and its report holds what the releases went through."""
+
+from typing import Any
+
+import pytest
+
+Json = dict[str, Any]
+WEIGHTS = [10, 25, 50, 75, 100]
+
+
+@pytest.fixture
+def releases(report: Json) -> dict[str, Json]:
+    return {release["scenario"]: release for release in report["releases"]}
+
+
+def test_every_release_ended_as_said(report: Json) -> None:
+    assert [(r["scenario"], r["problems"]) for r in report["releases"]] == [(key, []) for key in "abcde"]
+    assert report["asSaid"]
+    assert report["exitCode"] == 0
+
+
+def test_the_twin_passed_every_step_and_none_without_a_pass(releases: dict[str, Json]) -> None:
+    steps = releases["a"]["steps"]
+    assert [step["weight"] for step in steps.values()] == WEIGHTS
+    assert [step["verdict"] for step in steps.values()] == ["Pass"] * len(WEIGHTS)
+
+
+def test_metrics_were_said_to_be_unavailable_while_prometheus_was_down(releases: dict[str, Json]) -> None:
+    assert "Unavailable" in releases["a"]["steps"]["2"]["verdicts"]
+
+
+@pytest.mark.parametrize("key", ["a", "b", "d", "e"])
+def test_nothing_was_lost(releases: dict[str, Json], key: str) -> None:
+    assert releases[key]["requestsLost"] == 0
+
+
+@pytest.mark.parametrize(
+    ("key", "causes"),
+    [("b", {"MetricHarm"}), ("c", {"CrashLoop", "NotReady"}), ("d", {"MetricHarm"}), ("e", {"MetricHarm"})],
+)
+def test_bad_versions_were_taken_back_for_the_right_reason(
+    releases: dict[str, Json], key: str, causes: set[str]
+) -> None:
+    assert releases[key]["state"] == "RolledBack"
+    assert releases[key]["rollback"]["cause"] in causes
+    assert {"t1", "t2"} <= releases[key]["rollback"].keys()
+
+
+def test_golden_scores_are_those_of_models_and_not_of_silence(report: Json) -> None:
+    by_name = {model["name"]: model for model in report["models"]}
+    assert 0.30 < by_name["linear-tagger"]["f1"] < 0.50
+    assert by_name["linear-tagger"]["lower"] < by_name["linear-tagger"]["f1"] < by_name["linear-tagger"]["upper"]
+
+
+def test_as_many_people_as_there_are(report: Json) -> None:
+    assert report["numbers"]["labelled"] <= 193
