@@ -41,7 +41,7 @@ class Window:
     assigned: str
     pending: set[str]
     interactions: list[bytes] = field(default_factory=list)
-    latencies: dict[str, array[float]] = field(default_factory=lambda: {STABLE: array("d"), CANDIDATE: array("d")})
+    latencies: "dict[str, array[float]]" = field(default_factory=lambda: {STABLE: array("d"), CANDIDATE: array("d")})
 
     def ids(self) -> list[str]:
         """The interactions' ids as the database has them."""
