@@ -1,6 +1,7 @@
 """The few things of the machine itself that a cluster touches, and how they are put back."""
 
 import contextlib
+import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -24,6 +25,14 @@ def remove_empty(folders: Iterable[Path]) -> None:
     for folder in folders:
         with contextlib.suppress(OSError):
             folder.rmdir()
+
+
+def remove_tree(folder: Path) -> None:
+    """Remove a folder; it vanishes under its name at once, so an interruption leaves no half of it."""
+    remains = folder.with_name(f".{folder.name}.removed")
+    shutil.rmtree(remains, ignore_errors=True)
+    folder.rename(remains)
+    shutil.rmtree(remains)
 
 
 def _file(name: str) -> Path:

@@ -84,9 +84,10 @@ def image_size(store: str, name: str) -> int:
     """Return about how many bytes the image has."""
     if store == "docker":
         return int(shell.run(["docker", "image", "inspect", "--format", "{{.Size}}", name]))
-    return _bytes(shell.run(["buildah", "images", "--format", "{{.Size}}", name]).splitlines()[0])
+    return image_bytes(shell.run(["buildah", "images", "--format", "{{.Size}}", name]).splitlines()[0])
 
 
-def _bytes(text: str) -> int:
+def image_bytes(text: str) -> int:
+    """Return the number of bytes that buildah prints as `209 MB`."""
     number, unit = text.split()
     return int(float(number) * {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9}[unit.upper()])

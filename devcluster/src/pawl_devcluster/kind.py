@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pawl_devcluster import shell
+from pawl_devcluster import host, shell
 from pawl_devcluster.errors import DevclusterError
 from pawl_devcluster.kubectl import Kubectl
 from pawl_devcluster.provider import KIND
@@ -57,7 +57,7 @@ class KindProvider:
     def down(self) -> None:
         """Delete the cluster."""
         shell.run([self._kind(), "delete", "cluster", "--name", self._cluster])
-        shutil.rmtree(self._tools.settings.state, ignore_errors=True)
+        host.remove_tree(self._tools.settings.state)
 
     def load_archive(self, archive: Path, nodes: Sequence[str]) -> None:
         """Let kind copy the archive into its nodes."""

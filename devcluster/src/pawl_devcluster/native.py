@@ -1,7 +1,6 @@
 """Provider of a cluster built from Go modules and run as root in namespaces of its own."""
 
 import os
-import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -71,10 +70,11 @@ class NativeProvider:
         network.drop()
         self._cgroups.drop()
         host.write_sysctls(state.sysctls)
-        shutil.rmtree(self._tools.settings.state)
-        if not list(self._tools.settings.state_root.glob("*/cluster.json")):
-            host.remove_empty([*HOST_FOLDERS, self._tools.settings.state_root])
         network.drop_barrier()
+        # The state goes last, for an interrupted `down` needs it to go on.
+        host.remove_tree(self._tools.settings.state)
+        if not any(self._tools.settings.state_root.iterdir()):
+            host.remove_empty([*HOST_FOLDERS, self._tools.settings.state_root])
 
     def load_archive(self, archive: Path, nodes: Sequence[str]) -> None:
         """Import the archive into containerd of each node."""

@@ -50,7 +50,7 @@ class StateStore:
     def create(self, provider: str, size: Size) -> ClusterState:
         """Write down a new cluster with an address block that no other cluster on this machine has."""
         with hold(self._settings.cache / "locks" / "clusters", lambda: None):
-            taken = [json.loads(f.read_text())["index"] for f in self._settings.state_root.glob("*/cluster.json")]
+            taken = [json.loads(f.read_text())["index"] for f in self._settings.state_root.glob("[!.]*/cluster.json")]
             state = ClusterState(provider, first_free(taken).index, size)
             self.save(state)
         return state
