@@ -58,11 +58,7 @@ class Tensor:
 
     def nested(self) -> list[Any]:
         """The values as nested lists, as deep as the shape."""
-        values = self.data
-        for length in reversed(self.shape[1:]):
-            groups = math.prod(self.shape) // length if length else math.prod(self.shape[:-1])
-            values = [values[at * length : (at + 1) * length] for at in range(groups)] if length else [[]] * groups
-        return values
+        return _nested(self.data, self.shape)
 
     def described(self) -> dict[str, Any]:
         """The JSON form of an answer's output, with flat data."""
@@ -92,12 +88,19 @@ def tensor_of(name: str, values: object, spec: TensorSpec | None) -> Tensor:
     return Tensor(name, datatype, shape, flat)
 
 
+def _nested(data: list[Any], shape: tuple[int, ...]) -> list[Any]:
+    if len(shape) == 1:
+        return data
+    size = len(data) // shape[0]
+    return [_nested(data[at * size : (at + 1) * size], shape[1:]) for at in range(shape[0])]
+
+
 def _checked_shape(field: str, shape: object) -> tuple[int, ...]:
-    remedy = f"send 1 to {MAX_RANK} whole numbers from 0 up"
+    remedy = f"send 1 to {MAX_RANK} whole numbers from 1 up"
     if not isinstance(shape, list) or not 1 <= len(shape) <= MAX_RANK:
         raise TensorError(field, shape, "is not a shape", remedy)
     for length in shape:
-        if not isinstance(length, int) or isinstance(length, bool) or length < 0:
+        if not isinstance(length, int) or isinstance(length, bool) or length < 1:
             raise TensorError(field, length, "holds what is no length", remedy)
     return tuple(shape)
 
