@@ -10,43 +10,16 @@ import json
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 import httpx
 
+from pawl.client import PawlClient, new_interaction_id, served_by
+from pawl_examples.applog import COMPONENT, log_shown
 from pawl_examples.ledger import Ledger, Row
 from pawl_examples.replay import Said
 from pawl_examples.truth import answer
 from pawl_trainers.serving.linear_tagger import INPUT, OUTPUT
-
-COMPONENT = "fact-extraction"
-
-
-class Log(Protocol):
-    """Where interactions and feedback go; never blocks and never fails the application."""
-
-    def new_id(self) -> str:
-        """A fresh identifier of an interaction (UUIDv7)."""
-
-    def interaction(self, shown: "Shown") -> None:
-        """Hand over one interaction."""
-
-    def feedback(self, interaction: str, kind: str, value: dict[str, Any]) -> None:
-        """Hand over what the user said to it."""
-
-
-@dataclass(frozen=True)
-class Shown:
-    """One answered message, as it is logged; `started` in seconds since the epoch, `latency_ms` of the whole call."""
-
-    interaction: str
-    user: str
-    text: str
-    facts: list[dict[str, Any]]
-    started: float
-    latency_ms: float
-    session: str
-    row: Row
 
 
 @dataclass(frozen=True)
@@ -76,7 +49,7 @@ class Scenario:
 class Application:
     """Sends what the scenario says, at its pace, until it is stopped."""
 
-    def __init__(self, settings: Settings, log: Log, ledger: Ledger) -> None:
+    def __init__(self, settings: Settings, log: PawlClient, ledger: Ledger) -> None:
         self._settings, self._log, self._ledger = settings, log, ledger
         self._scenario = Scenario("idle", iter(()))
         self._slots = asyncio.Semaphore(settings.concurrency)
@@ -119,7 +92,7 @@ class Application:
 
     async def _say(self, client: httpx.AsyncClient, scenario: str, said: Said) -> None:
         try:
-            interaction = self._log.new_id()
+            interaction = new_interaction_id()
             row, facts = await self._ask(client, scenario, said, interaction)
             self._ledger.add(row)
             if row.status == httpx.codes.OK:
@@ -141,11 +114,7 @@ class Application:
         return row_of(reply, scenario, user, sent), facts
 
     def _tell(self, said: Said, row: Row, facts: list[dict[str, Any]], interaction: str) -> None:
-        latency_ms = (row.ended - row.sent) * 1000
-        session = f"{said.message.conversation}"
-        self._log.interaction(
-            Shown(interaction, row.user, said.message.text, facts, row.sent, latency_ms, session, row)
-        )
+        log_shown(self._log, interaction, row, said.message.text, facts)
         reaction = answer(said, facts)
         if reaction is not None:
             self._log.feedback(interaction, reaction.kind, reaction.value)
@@ -168,20 +137,12 @@ def found(reply: httpx.Response) -> list[dict[str, Any]]:
 
 def row_of(reply: httpx.Response, scenario: str, user: str, sent: float) -> Row:
     """What the gateway's headers say about who answered."""
-    header = reply.headers
     return Row(
         scenario=scenario,
         user=user,
         sent=sent,
         ended=time.time(),
         status=reply.status_code,
-        arm=header.get("x-pawl-arm", ""),
-        revision=header.get("x-pawl-revision", ""),
-        release=_number(header.get("x-pawl-release")),
-        step=_number(header.get("x-pawl-step")),
         error="" if reply.status_code == httpx.codes.OK else reply.text[:200],
+        **served_by(reply.headers),
     )
-
-
-def _number(text: str | None) -> int:
-    return int(text) if text and text.isascii() and text.isdigit() else 0

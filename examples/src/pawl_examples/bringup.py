@@ -8,16 +8,19 @@ from typing import TypeVar
 
 from pawl_devcluster import images
 from pawl_devcluster.cluster import Cluster, up
+from pawl_devcluster.images_transfer import find
 from pawl_devcluster.settings import Size
 from pawl_examples import install
-from pawl_examples.app import COMPONENT, question
+from pawl_examples.app import question
+from pawl_examples.applog import COMPONENT
 from pawl_examples.kube import Kube
 from pawl_examples.pace import Numbers, Times
 from pawl_examples.phases import Phases
 from pawl_examples.training import Trained, train
 
 T = TypeVar("T")
-NAMES = ("operator", "collector", "monitor", "fact-extractor:dev", "fact-extractor:twin")
+PARTS = ("operator", "collector", "monitor")
+NAMES = (*PARTS, "fact-extractor:dev", "fact-extractor:twin")
 ADDONS = ("gateway", "prometheus")
 
 
@@ -56,7 +59,7 @@ def set_up(phases: Phases, grounds: Grounds, times: Times, counted: Numbers) -> 
     cluster = grounds.cluster
     kube = Kube(cluster.tools.program("kubectl"), cluster.helm, cluster.kubeconfig)
     with phases.phase("helm install"):
-        install.install_pawl(kube)
+        install.install_pawl(kube, {part: find(f"localhost/pawl/{part}:dev")[1] for part in PARTS})
     with phases.phase("model, gateway, route, component, rollout"):
         install.put_model(kube, grounds.trained)
         install.apply_application(kube, grounds.trained, times, counted)

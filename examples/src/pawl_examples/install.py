@@ -4,7 +4,7 @@ import base64
 import io
 import tarfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,14 +25,20 @@ RECEIVE = "import sys, tarfile; tarfile.open(fileobj=sys.stdin.buffer, mode='r|'
 WAIT_SECONDS = 180.0
 
 
-def install_pawl(kube: Kube) -> None:
-    """Install or upgrade the chart and wait until every pod is ready."""
+def install_pawl(kube: Kube, builds: Mapping[str, str]) -> None:
+    """Install or upgrade the chart and wait until every pod is ready.
+
+    `builds` holds the build of each part's image: the tag stays the same, so the build as an annotation is what makes
+    an upgrade restart a pod whose image is new.
+    """
+    told = [f"{part}.podAnnotations.pawl\\.dev/build={build}" for part, build in builds.items()]
     kube.apply(*read_manifest(MANIFESTS / "namespace.yaml"))
     kube.install(
         "upgrade", "--install", "pawl", CHART, "--namespace", SYSTEM, "--create-namespace", "--wait",
         "--values", CHART / "values-dev.yaml",
         "--set", f"collector.apiKeys.tenants={{{NAMESPACE}}}",
         "--set", "collector.service.type=NodePort",
+        "--set-string", ",".join(told),
     )  # fmt: skip
 
 

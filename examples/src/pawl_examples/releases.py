@@ -1,7 +1,8 @@
 """Puts one candidate after another to the Rollout and waits for each release to end."""
 
+import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from pawl_examples.checks import problems_of
@@ -20,21 +21,28 @@ PROMETHEUS = ("-n", "monitoring", "deployment/prometheus")
 
 @dataclass(frozen=True)
 class Candidate:
-    """What every candidate of the demo shares: the Rollout's place, the artifact, and how long pods drain (seconds)."""
+    """What every candidate of the demo shares: the Rollout's place, the artifact, and how long pods drain (seconds).
+
+    `run` is put into every candidate's environment, so that a later run on the same cluster has revisions of its own
+    and not those that were rejected before.
+    """
 
     namespace: str
     name: str
     source: str
     digest: str
     drain: int = 5
+    run: str = field(default_factory=lambda: str(int(time.time())))
 
     def object_with(self, serve: Json) -> Json:
         """The part of the Rollout that names a candidate, for server-side apply."""
+        env = [*serve.get("env", []), {"name": "PAWL_DEMO_RUN", "value": self.run}]
+        candidate = {"source": self.source, "digest": self.digest, "serve": {**serve, "env": env}}
         return {
             "apiVersion": "pawl.dev/v1alpha1",
             "kind": "Rollout",
             "metadata": {"name": self.name, "namespace": self.namespace},
-            "spec": {"candidate": {"source": self.source, "digest": self.digest, "serve": serve}},
+            "spec": {"candidate": candidate},
         }
 
 

@@ -47,11 +47,17 @@ def report_of(result: Result) -> Json:
         "opening": result.opening,
         "seconds": {name: round(value, 1) for name, value in result.seconds.items()},
         "numbers": result.numbers,
-        "models": result.models,
+        "models": [model_of(one) for one in result.models],
         "requests": {"sent": len(result.rows), "lost": sum(row.status != 200 for row in result.rows)},
         "releases": [release_of(outcome, result.rows) for outcome in result.outcomes],
         "transitions": [asdict(one) for one in result.transitions],
     }
+
+
+def model_of(model: Json) -> Json:
+    """One model's golden score beside its training, as plain data."""
+    golden = model.get("golden") or {}
+    return {"name": model.get("model", ""), "seconds": model.get("seconds"), **golden}
 
 
 def release_of(outcome: Outcome, rows: Sequence[Row]) -> Json:

@@ -5,7 +5,7 @@ import threading
 from concurrent.futures import Future
 
 from pawl_examples.app import Application, Scenario, Settings
-from pawl_examples.applog import ClientLog, LogSettings
+from pawl_examples.applog import LogSettings, make_client
 from pawl_examples.dataset import Material
 from pawl_examples.ledger import Ledger
 from pawl_examples.replay import Pace, replay
@@ -14,7 +14,7 @@ START_SECONDS = 30
 
 
 class Traffic:
-    """Real conversations through the gateway until `stop`. Between releases, only people without annotations speak."""
+    """Real conversations through the gateway until `stop`; a release goes on being replayed until the next begins."""
 
     def __init__(self, settings: Settings, log: LogSettings, material: Material, pace: Pace) -> None:
         self.ledger = Ledger()
@@ -49,7 +49,7 @@ class Traffic:
         self._running = None
 
     async def _run(self, ready: "Future[None]") -> None:
-        async with ClientLog(self._log_settings) as log:
+        with make_client(self._log_settings) as log:
             self._application = Application(self._settings, log, self.ledger)
             ready.set_result(None)
             await self._application.run()

@@ -9,8 +9,9 @@ from typing import Any
 import httpx
 import pytest
 
+from pawl.client import PawlClient
 from pawl_examples import app
-from pawl_examples.app import Application, Settings, Shown, found, question, row_of
+from pawl_examples.app import Application, Settings, found, question, row_of
 from pawl_examples.ledger import Ledger, Row
 from pawl_examples.replay import Said
 from pawl_trainers.facts.messages import Message
@@ -20,19 +21,19 @@ FACTS = [{"slot": "HOBBY", "start": 7, "end": 13, "value": "soccer", "confidence
 HEADERS = {"x-pawl-arm": "candidate", "x-pawl-revision": "abc", "x-pawl-release": "3", "x-pawl-step": "2"}
 
 
-class Kept:
+class Collector:
+    """Takes what the client sends."""
+
     def __init__(self) -> None:
-        self.shown: list[Shown] = []
-        self.said: list[tuple[str, str, dict[str, Any]]] = []
+        self.taken: dict[str, list[dict[str, Any]]] = {"interactions": [], "feedback": []}
+        self.client = PawlClient(
+            "http://collector", "key", "fact-extraction", transport=httpx.MockTransport(self._take)
+        )
 
-    def new_id(self) -> str:
-        return f"id-{len(self.shown)}"
-
-    def interaction(self, shown: Shown) -> None:
-        self.shown.append(shown)
-
-    def feedback(self, interaction: str, kind: str, value: dict[str, Any]) -> None:
-        self.said.append((interaction, kind, value))
+    def _take(self, request: httpx.Request) -> httpx.Response:
+        for kind, records in json.loads(request.content).items():
+            self.taken[kind] += records
+        return httpx.Response(200, json={"accepted": 1, "duplicates": 0})
 
 
 class Awaited(Ledger):
@@ -58,7 +59,7 @@ def said(at: float, facts: frozenset[Fact] | None) -> Said:
 
 async def replayed(
     monkeypatch: pytest.MonkeyPatch, handler: Callable[[httpx.Request], httpx.Response], messages: list[Said]
-) -> tuple[Ledger, Kept, list[httpx.Request]]:
+) -> tuple[Ledger, Collector, list[httpx.Request]]:
     asked: list[httpx.Request] = []
 
     def transport(request: httpx.Request) -> httpx.Response:
@@ -69,8 +70,8 @@ async def replayed(
     monkeypatch.setattr(
         app.httpx, "AsyncClient", lambda **_: client(transport=httpx.MockTransport(transport), timeout=5)
     )
-    ledger, kept = Awaited(len(messages)), Kept()
-    application = Application(Settings("http://gateway", "facts.example"), kept, ledger)
+    ledger, kept = Awaited(len(messages)), Collector()
+    application = Application(Settings("http://gateway", "facts.example"), kept.client, ledger)
     running = asyncio.create_task(application.run())
     application.begin("a", messages)
     async with asyncio.timeout(5):
@@ -78,6 +79,7 @@ async def replayed(
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running
+    assert kept.client.close()
     return ledger, kept, asked
 
 
@@ -89,8 +91,11 @@ async def test_a_message_is_asked_counted_logged_and_answered(monkeypatch: pytes
     assert asked[0].headers["host"] == "facts.example"
     assert asked[0].headers["x-user-id"] == "ann"
     assert json.loads(asked[0].content) == question("I play soccer")
-    assert kept.shown[0].facts == FACTS
-    assert [kind for _, kind, _ in kept.said] == ["confirmation"]
+    [first, _] = kept.taken["interactions"]
+    assert (first["output"], first["input"]) == (FACTS, {"text": "I play soccer"})
+    assert (first["revision"], first["arm"], first["release"], first["step"]) == ("abc", "candidate", 3, 2)
+    assert [(one["kind"], one["interaction"]) for one in kept.taken["feedback"]] == [("confirmation", first["id"])]
+    assert asked[0].headers["x-pawl-interaction-id"] == first["id"]
 
 
 async def test_what_is_lost_is_counted_and_never_logged(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -103,7 +108,7 @@ async def test_what_is_lost_is_counted_and_never_logged(monkeypatch: pytest.Monk
     broken_calls: list[int] = []
     ledger, kept, _ = await replayed(monkeypatch, broken, [said(0, None), said(0.01, None)])
     assert sorted(row.status for row in ledger.rows()) == [0, 503]
-    assert kept.shown == []
+    assert kept.taken["interactions"] == []
 
 
 def test_an_answer_of_another_shape_is_refused() -> None:
