@@ -18,6 +18,8 @@ import httpx
 import yaml
 from kube_client import ApiError, KubeClient
 
+from pawl_devcluster.settings import from_environment
+
 VERSION = "v1.34.4"
 READY_WITHIN = 60.0
 STOP_WITHIN = 15.0
@@ -37,8 +39,7 @@ def find_binary(name: str) -> Path:
     assets = os.environ.get("KUBEBUILDER_ASSETS")
     if assets and (Path(assets) / name).exists():
         return Path(assets) / name
-    cache = Path(os.environ.get("PAWL_CACHE", Path.home() / ".cache" / "pawl"))
-    binary = cache / "bin" / f"{name}-{VERSION}"
+    binary = from_environment().cache / "bin" / f"{name}-{VERSION}"
     if not binary.exists():
         subprocess.run([sys.executable, "-m", "pawl_devcluster", "build", name], check=True)
     return binary

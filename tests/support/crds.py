@@ -1,12 +1,13 @@
 """Installs CRDs into a test's API server: Pawl's own, and the gateway's where the real ones are not at hand."""
 
-import os
 import time
 from pathlib import Path
 from typing import Any
 
 import yaml
 from kube_client import ApiError, KubeClient
+
+from pawl_devcluster.settings import from_environment
 
 ROOT = Path(__file__).resolve().parents[2]
 GATEWAY_KINDS = ("gateway.networking.k8s.io_httproutes", "gateway.envoyproxy.io_backendtrafficpolicies")
@@ -20,7 +21,7 @@ def install_pawl(server: KubeClient) -> None:
 
 def install_gateway(server: KubeClient) -> None:
     """Install HTTPRoute and BackendTrafficPolicy: the real schemas from the cache, else open ones with a status."""
-    cache = Path(os.environ.get("PAWL_CACHE", Path.home() / ".cache" / "pawl")) / "crds"
+    cache = from_environment().cache / "crds"
     found = [path for kind in GATEWAY_KINDS for path in cache.glob(f"*/{kind}.yaml")]
     install(server, [_read(path) for path in found] if len(found) == len(GATEWAY_KINDS) else open_gateway_crds())
 
