@@ -5,6 +5,7 @@ hands over the raw samples of each exposed series, and the difference over a win
 handled, where it can be tested.
 """
 
+from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -35,7 +36,7 @@ class CounterSeries:
         return kept[-1][0] - kept[0][0] if kept else timedelta(0)
 
     def _from(self, since: datetime) -> tuple[tuple[datetime, float], ...]:
-        return tuple(sample for sample in self.samples if sample[0] >= since)
+        return self.samples[bisect_left(self.samples, since, key=lambda sample: sample[0]) :]
 
 
 @dataclass(frozen=True, slots=True)

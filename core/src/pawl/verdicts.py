@@ -287,4 +287,4 @@ def _users_in_step(groups: Sequence[MetricEvidence], step: int, interval: Interv
 
 def _later(now: datetime, seconds: float | None) -> datetime | None:
     # Beyond a century a date says nothing, and datetime ends before infinity does.
-    return now + timedelta(seconds=round(seconds)) if seconds is not None and seconds < 3.2e9 else None
+    return now + timedelta(seconds=round(seconds)) if seconds is not None and 0 < seconds < 3.2e9 else None

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from pawl.api.rollout_status import Rejected, StableStatus, TrafficStatus
 from pawl_operator.kinds.rollout.actions import PatchRoute
-from pawl_operator.kinds.rollout.draft import SOON, Draft
+from pawl_operator.kinds.rollout.draft import LATER, SOON, Draft
 from pawl_operator.kinds.rollout.reasons import Reason
 from pawl_operator.kinds.rollout.route_target import matches
 from pawl_operator.kinds.rollout.snapshot import RouteBackend, RouteState
@@ -71,7 +71,7 @@ def _begin(draft: Draft, route: RouteState, initial: Version) -> None:
         message = f"revision {initial.revision} is stable and has all traffic"
         draft.event("Normal", Reason.ADOPTED, message)
         draft.say(Reason.STABLE, message)
-    draft.wake(SOON)
+    draft.wake(SOON if ready(have) else LATER)
 
 
 def _readopt(draft: Draft, route: RouteState) -> None:

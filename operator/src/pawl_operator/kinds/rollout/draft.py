@@ -16,6 +16,9 @@ from pawl_operator.kinds.rollout.snapshot import RolloutSnapshot
 LIVE = ("Preparing", "Progressing", "Baking", "RollingBack")
 MESSAGE_LIMIT = 1024
 SOON = timedelta(seconds=1)
+"""For what changes by itself within moments: a gateway that takes a route over."""
+LATER = timedelta(seconds=10)
+"""For what a watch will tell first; the wake-up only covers for a lost event."""
 
 
 @dataclass(slots=True)
@@ -104,16 +107,16 @@ class Draft:
             self.actions.append(action)
 
     def wake(self, at: datetime | timedelta | None) -> None:
-        """Come back at (or in) that time at the latest."""
-        if at is not None:
-            self.wakes.append(self.now + at if isinstance(at, timedelta) else at)
+        """Come back at (or in) that time at the latest; a time that has passed has had its say in this very pass."""
+        when = self.now + at if isinstance(at, timedelta) else at
+        if when is not None and when > self.now:
+            self.wakes.append(when)
 
     def plan(self) -> Plan:
-        """Return the finished plan; a wake-up that is due already comes in a second, so that passes never spin."""
-        wake = min(self.wakes, default=None)
+        """Return the finished plan."""
         return Plan(
             status=self.status,
             actions=tuple(self.actions),
             events=tuple(self.events),
-            wake_at=max(wake, self.now + SOON) if wake is not None else None,
+            wake_at=min(self.wakes, default=None),
         )

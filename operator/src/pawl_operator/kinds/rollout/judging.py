@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from pawl.api.rollout_status import MAX_EVIDENCE, EvidenceStatus
+from pawl.durations import parse_duration
 from pawl.hard_limits import WorkloadHealth
 from pawl.verdicts import Judgement, MetricJudgement, Observations, judge
 from pawl_operator.kinds.rollout.conditions import set_condition, truth
@@ -18,12 +19,21 @@ def consider(draft: Draft) -> Judgement:
     release = draft.release
     judgement = judge(release.plan, max(1, release.step), _observations(draft), draft.now)
     draft.judgement = judgement
+    _wake_for_readiness(draft)
     draft.set(verdict=judgement.verdict)
     if judgement.metrics:
         draft.set(evidence=tuple(_entry(draft, one) for one in judgement.metrics)[:MAX_EVIDENCE])
     _metrics_condition(draft, judgement)
     _power_condition(draft, judgement)
     return judgement
+
+
+def _wake_for_readiness(draft: Draft) -> None:
+    """Nobody tells when the time is up for which no pod may be ready."""
+    have = draft.seen.workloads.get(draft.release.revision, _ABSENT)
+    if have.ready == 0:
+        allowed = parse_duration(draft.release.plan.analysis.hard_limits.readiness.for_)
+        draft.wake((have.not_ready_since or draft.now) + allowed)
 
 
 def last_good(draft: Draft) -> datetime:

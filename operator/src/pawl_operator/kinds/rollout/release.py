@@ -11,7 +11,7 @@ from pawl.durations import parse_duration
 from pawl.verdicts import Judgement
 from pawl_operator.kinds.rollout import clock, leaving
 from pawl_operator.kinds.rollout.actions import FINALIZER, AddFinalizer
-from pawl_operator.kinds.rollout.draft import SOON, Draft
+from pawl_operator.kinds.rollout.draft import LATER, SOON, Draft
 from pawl_operator.kinds.rollout.drift import Sight, brake_message, correct, look
 from pawl_operator.kinds.rollout.intent import intend
 from pawl_operator.kinds.rollout.judging import consider
@@ -38,7 +38,7 @@ def prepare(draft: Draft, route: RouteState) -> None:
         draft.say(Reason.PREPARING, f"release {release.number}: candidate {release.revision} is ready")
         if held and policy_settled(draft) and clock.may_raise(draft, route):
             intend(draft, 1)
-        draft.wake(SOON)
+        draft.wake(LATER)
         return
     draft.say(Reason.PREPARING, f"release {release.number}: candidate {release.revision} is getting ready")
     if release.ready_deadline is not None and draft.now >= release.ready_deadline:
@@ -96,7 +96,7 @@ def _raise(draft: Draft, route: RouteState) -> None:
             draft.event("Normal", Reason.AWAITING_APPROVAL, message)
     elif not ready(draft.seen.workloads.get(release.revision)):
         draft.say(Reason.AWAITING_READINESS, f"step {release.step} waits: not every pod of the candidate is ready")
-        draft.wake(SOON)
+        draft.wake(LATER)
     elif clock.may_raise(draft, route):
         if release.step == release.total_steps:
             promote(draft)

@@ -13,7 +13,7 @@ from pawl.errors import InvalidSpec
 from pawl.margins import MetricDefault, resolved
 from pawl.schedule import parse_cron, zone_of
 from pawl_operator.kinds.rollout.conditions import set_condition, truth
-from pawl_operator.kinds.rollout.draft import SOON, Draft
+from pawl_operator.kinds.rollout.draft import LATER, SOON, Draft
 from pawl_operator.kinds.rollout.reasons import Reason
 from pawl_operator.kinds.rollout.route_target import alone, last_number, matches, serves_stable_only
 from pawl_operator.kinds.rollout.snapshot import RouteState
@@ -62,7 +62,7 @@ def rejection_of(draft: Draft, revision: str) -> Rejected | None:
 
 
 def _start_when_stable(draft: Draft, route: RouteState, candidate: Version) -> None:
-    draft.wake(SOON)
+    draft.wake(LATER)
     if not serves_stable_only(route, draft.stable.revision):
         draft.say(Reason.NOT_PROGRAMMED, f"candidate {candidate.revision} waits until the route is seen at stable")
     elif not ready(draft.seen.workloads.get(draft.stable.revision)):
