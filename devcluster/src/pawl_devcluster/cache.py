@@ -31,12 +31,14 @@ class Cache:
         """Return `target`; when it is absent, `make(temporary path)` makes it, and `what` is told with its time."""
         if target.exists():
             return target
-        with self.locked(target.name):
+        key = f"{target.parent.name}-{target.name}"
+        with self.locked(key):
             if target.exists():
                 return target
-            temporary = target.with_name(f"{target.name}.tmp")
+            temporary = self.root / "work" / key
             _remove(temporary)
-            target.parent.mkdir(parents=True, exist_ok=True)
+            for folder in (temporary.parent, target.parent):
+                folder.mkdir(parents=True, exist_ok=True)
             self.report(f"{what}: building")
             watch = Stopwatch()
             make(temporary)

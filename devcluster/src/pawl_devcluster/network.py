@@ -23,33 +23,20 @@ class Network:
         return f"{self._prefix}{node.name}"
 
     def make(self) -> None:
-        """Make the bridge and the machine's end; does nothing when the bridge is there and complete."""
-        if self._lan in namespaces() and _link_exists(self._host):
-            return
-        self._drop_lan()
+        """Make the bridge and the machine's end, or complete what an interruption left."""
         # What is not routed to the cluster must not leave by the machine's own default route.
         for cidr in self._ranges():
             _ip("route", "replace", "unreachable", cidr, "metric", _BARRIER)
-        _ip("netns", "add", self._lan)
-        _ip("-n", self._lan, "link", "set", "lo", "up")
-        _ip("-n", self._lan, "link", "add", "lan", "type", "bridge")
-        _ip("-n", self._lan, "link", "set", "lan", "up")
-        _ip(
-            "-n",
-            self._lan,
-            "link",
-            "add",
-            "host",
-            "type",
-            "veth",
-            "peer",
-            "name",
-            self._host,
-            "netns",
-            str(os.getpid()),
-        )
+        if self._lan not in namespaces() or not _link_exists(self._host):
+            self._drop_lan()
+            _ip("netns", "add", self._lan)
+            _ip("-n", self._lan, "link", "add", "lan", "type", "bridge")
+            here = str(os.getpid())
+            _ip("-n", self._lan, "link", "add", "host", "type", "veth", "peer", "name", self._host, "netns", here)
+        for link in ("lo", "lan"):
+            _ip("-n", self._lan, "link", "set", link, "up")
         _ip("-n", self._lan, "link", "set", "host", "master", "lan", "up")
-        _ip("addr", "add", f"{self._plan.host_ip}/24", "dev", self._host)
+        _ip("addr", "replace", f"{self._plan.host_ip}/24", "dev", self._host)
         _ip("link", "set", self._host, "up")
         for cidr in (self._plan.pods, self._plan.services):
             _ip("route", "replace", cidr, "via", self._plan.node(0).ip, "dev", self._host)
@@ -59,7 +46,7 @@ class Network:
         name = self.namespace(node)
         if name in namespaces():
             _ip("netns", "del", name)
-            shell.attempt(["ip", "-n", self._lan, "link", "del", node.name])
+        shell.attempt(["ip", "-n", self._lan, "link", "del", node.name])
         _ip("netns", "add", name)
         _ip("-n", name, "link", "set", "lo", "up")
         _ip("-n", self._lan, "link", "add", node.name, "type", "veth", "peer", "name", "eth0", "netns", name)

@@ -14,9 +14,11 @@ from pawl_devcluster import network, nodeconfig, shell, waiting
 from pawl_devcluster.addresses import NodeAddress
 from pawl_devcluster.errors import DevclusterError
 from pawl_devcluster.layout import Layout
+from pawl_devcluster.report import Stopwatch
 from pawl_devcluster.services import Services
 
 HOST_FOLDERS = (Path("/var/lib/kubelet"), Path("/var/lib/cni"))  # mount points that a node needs on the machine
+_START_GRACE = 2.0  # seconds after which a node without any process has failed
 _CTR = ("ctr", "--namespace", "k8s.io")
 _FOLDERS = ("log", "tmp", "etcd", "kubelet", "cni", "net.d", "var-log", "flexvolume", "opt")
 
@@ -70,26 +72,18 @@ class Node:
         """Start the node in namespaces of its own and wait until its process 1 is there."""
         for folder in HOST_FOLDERS:
             folder.mkdir(parents=True, exist_ok=True)
-        command = [
-            "nsenter",
-            f"--net=/run/netns/{self._namespace}",
-            "unshare",
-            "--mount",
-            "--uts",
-            "--pid",
-            "--fork",
-            "--kill-child",
-        ]
-        command += ["--mount-proc", sys.executable, "-m", "pawl_devcluster.node_init", str(self._folder)]
-        with (self._folder / "log" / "init.log").open("ab") as log:
-            process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, cwd="/"
-            )
+        unshared = ["--mount", "--uts", "--pid", "--fork", "--kill-child", "--mount-proc"]
+        command = ["nsenter", f"--net=/run/netns/{self._namespace}", "unshare", *unshared]
+        command += [sys.executable, "-m", "pawl_devcluster.node_init", str(self._folder)]
+        log = self._folder / "log" / "init.log"
+        with log.open("ab") as output:  # detached, for the node outlives this process
+            detached = ["setsid", "--fork", *command]
+            subprocess.run(detached, stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd="/", check=True)
+        watch = Stopwatch()
 
         def running() -> bool:
-            if process.poll() is not None:
-                tail = (self._folder / "log" / "init.log").read_text()[-600:]
-                raise DevclusterError(f"Node {self.address.name} did not start:\n{tail}")
+            if watch.seconds() > _START_GRACE and self._empty():
+                raise DevclusterError(f"Node {self.address.name} did not start:\n{log.read_text()[-600:]}")
             return self.init_pid() is not None
 
         waiting.until(f"node {self.address.name} to start", running, limit=20, pause=0.03)
