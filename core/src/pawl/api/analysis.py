@@ -107,7 +107,7 @@ def at_least(wire: str, attribute: str, least: str) -> Cel:
     """A duration field that must not be shorter than `least`."""
     return Cel(
         f"duration(self.{wire}) >= duration('{least}')",
-        f"{wire} must be at least {least}",
+        f"{wire} is too short: write {least} or longer",
         lambda value: parse_duration(getattr(value, attribute)) >= parse_duration(least),
         field=wire,
     )
