@@ -90,7 +90,8 @@ class _Ask:
     requirement: Requirement
     step: int
     needed: int
-    comparative: bool
+    both_live: bool
+    paired: bool
     now: datetime = field(compare=False)
 
 
@@ -113,11 +114,6 @@ def judge(plan: ReleasePlan, step: int, seen: Observations, now: datetime) -> Ju
     if trouble is not None:
         return Judgement(*trouble)
     return _weigh(plan, step, seen, now)
-
-
-def comparative(plan: ReleasePlan, step: int) -> bool:
-    """Return whether both arms answer in ``step``, so that there is something to compare."""
-    return weight_of(plan, step) < 100 or plan.analysis.pairing.mode != "None"
 
 
 def weight_of(plan: ReleasePlan, step: int) -> int:
@@ -194,7 +190,8 @@ def _judge_metric(
         rules.require or "NoHarm",
         step,
         rules.min_users or enough_users(metric),
-        comparative(plan, step),
+        weight_of(plan, step) < 100,
+        plan.analysis.pairing.mode != "None" and any(group.paired is not None for group in groups),
         now,
     )
     interval = estimate(groups, ask.question)
@@ -222,7 +219,7 @@ def _judge_metric(
 
 def _without_interval(ask: _Ask, groups: Sequence[MetricEvidence]) -> MetricJudgement:
     name = ask.metric.name
-    if not ask.comparative:
+    if not (ask.both_live or ask.paired):
         message = f"{name}: not comparable at 100 percent, and no earlier step has evidence"
         return MetricJudgement(name, ask.step, "Pass", "NotApplicable", message)
     reason = "TooFewUsers" if groups else "NoClosedBatch"
@@ -243,7 +240,9 @@ def _compare(
         return "Inconclusive", split, f"{shown}: users do not fall into the arms as they should ({split}): holding"
     if _margin_exceeds(ask.metric, interval, margin):
         return "Inconclusive", "MarginExceedsMetric", f"{shown}: the margin {margin:.4g} is as large as stable's value"
-    if ask.comparative and (have := _users_in_step(groups, ask.step, interval)) < ask.needed:
+    # At 100 percent stable answers nobody: a metric without pairs has what the earlier steps showed, and no more.
+    compared = ask.both_live or interval.paired
+    if compared and (have := _users_in_step(groups, ask.step, interval)) < ask.needed:
         return "NoData", "TooFewUsers", f"{shown}: {have} of {ask.needed} users in this step: holding"
     if ask.requirement == "NonInferior" and ask.metric.role == "Primary" and interval.lower <= -margin:
         return "Inconclusive", "NotYetNonInferior", f"{shown} does not exclude the margin {margin:.4g} yet: holding"
