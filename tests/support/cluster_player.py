@@ -22,6 +22,8 @@ class ClusterPlayer:
     client: KubeClient
     namespace: str
     unready: set[str] = field(default_factory=set)
+    known: set[str] = field(default_factory=set)
+    newcomers_stay_unready: bool = False
     restarts: dict[str, int] = field(default_factory=dict)
     gateway_answers: bool = True
     weights: list[tuple[datetime, tuple[tuple[str, int], ...]]] = field(default_factory=list)
@@ -47,6 +49,9 @@ class ClusterPlayer:
     def _deployments(self) -> None:
         for deployment in self.client.list("apps/v1", "Deployment", self.namespace):
             meta, revision = deployment["metadata"], deployment["metadata"]["labels"].get(REVISION, "")
+            if revision not in self.known and self.newcomers_stay_unready:
+                self.unready.add(revision)
+            self.known.add(revision)
             replicas = deployment["spec"].get("replicas", 1)
             ready = 0 if revision in self.unready else replicas
             wanted = {"observedGeneration": meta["generation"], "replicas": replicas, "updatedReplicas": replicas}

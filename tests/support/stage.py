@@ -98,7 +98,7 @@ class Stage:
 def set_stage(server: ApiServer, namespace: str, directory: Path, **env: str) -> Iterator[Stage]:
     """Build a stage without an operator; ends whatever was started on it."""
     own = KubeClient(url=server.url, ca=server.ca, token=server.token)
-    with playing(own, namespace) as player, running_prometheus() as prometheus:
+    with own.http, playing(own, namespace) as player, running_prometheus() as prometheus:
         stage = Stage(server, namespace, directory, player, prometheus, env=env)
         try:
             yield stage

@@ -1,12 +1,22 @@
 """Whole releases against a real API server: up on evidence, back on harm, and what disturbs them on the way."""
 
 import contextlib
+from typing import Any
 
 import pytest
 from kube_client import ApiError
 from polling import wait_until
 from rollout_objects import component, export_evidence, rollout, route, version
 from stage import GATEWAY, PAWL, Stage
+
+
+EXPERIMENT = {
+    "rolloutRef": {"name": "chat"},
+    "metrics": [{"name": "accuracy", "role": "Primary"}],
+    "variants": [{"name": "now", "role": "Control"}, {"name": "new", "role": "Treatment", "source": "none"}],
+}
+TRAINING = {"component": "facts", "trainer": "token-classification"}
+LOOP = {"component": "facts", "rolloutRef": {"name": "chat"}, "source": {"type": "Registry", "registry": {"model": "m", "alias": "a"}}, "stage": "None"}
 
 
 def uid(stage: Stage) -> str:
@@ -20,6 +30,7 @@ def test_a_release_goes_up_step_by_step_and_swaps_roles(stage: Stage) -> None:
     stage.release_candidate(version("v2"))
     wait_until(lambda: stage.status().get("stable", {}).get("revision") != stable, 60, stage.explain)
     after = stage.wait_phase("Healthy")
+    wait_until(lambda: stage.player.shares()[-1] == 0, 10, stage.explain)
     assert stage.player.shares() == [0, 10, 25, 50, 75, 100, 0]
     assert after["stable"]["digest"] == version("v2")["digest"]
     assert after["stable"]["release"] == 1
@@ -40,10 +51,11 @@ def test_no_step_is_left_before_its_hold_and_every_weight_is_verified_first(stag
 
 def test_proven_harm_rolls_back_and_the_revision_is_not_tried_again(stage: Stage) -> None:
     before = stage.settle(rollout(stage.namespace, hold="30s"))
-    export_evidence(stage.prometheus, uid(stage), 1, range(1, 2), users=400, stable=0.8, candidate=0.4)
     stage.release_candidate(version("v2"))
-    wait_until(lambda: bool(stage.status().get("rejected")), 30, stage.explain)
-    after = stage.wait_phase("Healthy")
+    wait_until(lambda: stage.status().get("traffic", {}).get("verified") == 10, 30, stage.explain)
+    export_evidence(stage.prometheus, uid(stage), 1, range(1, 2), users=400, stable=0.8, candidate=0.4)
+    wait_until(lambda: stage.status().get("rollback", {}).get("t2") is not None, 10, stage.explain)
+    after = stage.wait_phase("Degraded")
     assert after["stable"] == before["stable"]
     assert stage.backends() == [(before["stable"]["service"], 100)]
     assert [entry["reason"] for entry in after["rejected"]] == ["HarmProven"]
@@ -78,15 +90,11 @@ def test_without_evidence_nothing_moves_and_the_status_says_so(stage: Stage) -> 
 
 
 def test_a_candidate_that_never_gets_ready_gets_no_traffic(stage: Stage) -> None:
-    body = rollout(stage.namespace, progressDeadline="3s")
-    stage.settle(body)
-    stage.player.gateway_answers = True
-    known = {d["metadata"]["labels"]["pawl.dev/revision"] for d in stage.server.list("apps/v1", "Deployment", stage.namespace)}
+    stage.settle(rollout(stage.namespace, progressDeadline="3s"))
+    stage.player.newcomers_stay_unready = True
     stage.release_candidate(version("v2"))
-    wait_until(lambda: bool(stage.status().get("release")), 15, stage.explain)
-    stage.player.unready.add(stage.status()["release"]["revision"])
-    assert stage.status()["release"]["revision"] not in known
-    wait_until(lambda: bool(stage.status().get("rejected")) or max(stage.player.shares()) > 0, 20, stage.explain)
+    wait_until(lambda: bool(stage.status().get("rejected")), 20, stage.explain)
+    assert stage.status()["rejected"][0]["reason"] == "NotReady"
     assert max(stage.player.shares()) == 0
 
 
@@ -160,6 +168,7 @@ def test_objects_restored_without_status_move_no_traffic(stage: Stage) -> None:
     stage.release_candidate(version("v2"))
     wait_until(lambda: bool(stage.status().get("history")), 60, stage.explain)
     promoted = stage.wait_phase("Healthy")["stable"]
+    wait_until(lambda: stage.player.weights[-1][1] == ((promoted["service"], 100),), 10, stage.explain)
     assert stage.operator is not None
     stage.operator.stop()
     body = stage.rollout()
@@ -204,14 +213,9 @@ def test_mirrors_come_with_the_release_and_go_with_it(stage: Stage) -> None:
     wait_until(lambda: mirrors() == [], 20, stage.explain)
 
 
-@pytest.mark.parametrize("kind", ["TrainingRun", "Experiment", "LearningLoop"])
-def test_other_kinds_say_that_they_are_not_there_yet(stage: Stage, kind: str) -> None:
-    specs = {
-        "TrainingRun": {"component": "facts", "trainer": "token-classification"},
-        "Experiment": {"rolloutRef": {"name": "chat"}},
-        "LearningLoop": {"component": "facts", "rolloutRef": {"name": "chat"}},
-    }
-    body = {"apiVersion": PAWL, "kind": kind, "metadata": {"name": "x", "namespace": stage.namespace}, "spec": specs[kind]}
+@pytest.mark.parametrize(("kind", "spec"), [("TrainingRun", TRAINING), ("Experiment", EXPERIMENT), ("LearningLoop", LOOP)])
+def test_other_kinds_say_that_they_are_not_there_yet(stage: Stage, kind: str, spec: dict[str, Any]) -> None:
+    body = {"apiVersion": PAWL, "kind": kind, "metadata": {"name": "x", "namespace": stage.namespace}, "spec": spec}
     stage.create(body)
     wait_until(lambda: stage.condition("Accepted", "x", kind).get("reason") == "NotImplementedYet", 15, stage.explain_log)
 
