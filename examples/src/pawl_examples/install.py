@@ -23,6 +23,7 @@ MODEL_FOLDER, LOADER = "linear-tagger", "model-loader"
 LOADER_IMAGE = "localhost/pawl/fact-extractor:dev"
 RECEIVE = "import sys, tarfile; tarfile.open(fileobj=sys.stdin.buffer, mode='r|').extractall('/models', filter='data')"
 WAIT_SECONDS = 180.0
+INTERRUPTED = "pending-install,pending-upgrade,pending-rollback"
 
 
 def install_pawl(kube: Kube, builds: Mapping[str, str]) -> None:
@@ -33,8 +34,11 @@ def install_pawl(kube: Kube, builds: Mapping[str, str]) -> None:
     """
     told = [f"{part}.podAnnotations.pawl\\.dev/build={build}" for part, build in builds.items()]
     kube.apply(*read_manifest(MANIFESTS / "namespace.yaml"))
+    # An installation that was interrupted would stand in the way of every later one.
+    kube.run("delete", "secrets", "-n", SYSTEM, "-l", f"owner=helm,name=pawl,status in ({INTERRUPTED})")
     kube.install(
         "upgrade", "--install", "pawl", CHART, "--namespace", SYSTEM, "--create-namespace", "--wait",
+        "--timeout", "180s",
         "--values", CHART / "values-dev.yaml",
         "--set", f"collector.apiKeys.tenants={{{NAMESPACE}}}",
         "--set", "collector.service.type=NodePort",
