@@ -165,3 +165,34 @@ def test_a_password_is_never_in_the_error():
     with pytest.raises(DatabaseUrlError) as failure:
         open_database("mysql://u:hunter2@h/d")
     assert "hunter2" not in str(failure.value)
+
+
+def test_batches_with_known_keys_among_them_are_told_apart(database: Database):
+    sink = sink_for(database)
+    first, second = bundle(3), bundle(2)
+    paired = PredictionRow(NAMESPACE, first.main[0].id, COMPONENT, "r", "Client", None, "1", None, None, 7)
+    assert sink.write([first]) == [3]
+    mixed = Bundle((first.main[1], second.main[0], second.main[0]), 1, (paired,))
+    assert sink.write([second, mixed, bundle(1)]) == [2, 0, 1]
+    assert sink.write([Bundle((*first.main, row()), 1, (paired,))]) == [1]
+    mark = database.watermark()
+    assert len(read_ids(database, 0, mark)) == 7
+    with database.read() as connection:
+        assert len(list(predictions_between(connection, NAMESPACE, COMPONENT, 0, mark))) == 1
+
+
+def test_senders_of_the_same_rows_in_opposite_orders_do_not_harm_each_other(database: Database):
+    one = bundle(300)
+    other = Bundle(one.main[::-1], 1)
+    counts: list[int] = []
+
+    def write(sent: Bundle) -> None:
+        counts.extend(sink_for(database).write([sent]))
+
+    threads = [threading.Thread(target=write, args=(sent,)) for sent in (one, other) * 3]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert sorted(counts) == [0, 0, 0, 0, 0, 300]
+    assert len(read_ids(database, 0, database.watermark())) == 300

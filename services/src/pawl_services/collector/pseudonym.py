@@ -27,7 +27,7 @@ class Pseudonyms:
 
     def of(self, namespace: str, user: str) -> str:
         """32 hex digits, the same for the same user of a namespace as long as the key stays."""
-        return hmac.new(self._key_of(namespace), user.encode(), hashlib.sha256).hexdigest()[:32]
+        return hmac.digest(self._key_of(namespace), user.encode(), "sha256").hex()[:32]
 
     def _key_of(self, namespace: str) -> bytes:
         key = self._derived.get(namespace)

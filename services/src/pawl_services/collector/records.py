@@ -1,9 +1,10 @@
 """Turns validated requests into rows: pseudonyms for people, microseconds for times, checked JSON texts for values."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
+from typing import TypeVar
 
 from pydantic_core import PydanticSerializationError, to_json
 
@@ -13,11 +14,12 @@ from pawl_services.collector.pseudonym import Pseudonyms
 from pawl_services.db.rows import FeedbackRow, InteractionRow, PredictionRow
 from pawl_services.web.problem import Problem, ProblemError
 
+Item = TypeVar("Item", SentInteraction, SentFeedback, SentPrediction)
 MAX_JSON_BYTES = 2**20
 # The component logs inside an interaction come from the application, as do the answers it asked for on the side.
 EMBEDDED_SOURCE = "Client"
+_FIRST_YEAR, _LAST_YEAR = 2000, 2099
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True)
@@ -30,20 +32,19 @@ class Recorder:
     def interactions(self, sent: Sequence[SentInteraction]) -> tuple[list[InteractionRow], list[PredictionRow]]:
         """Rows of the interactions and of the predictions inside them."""
         rows, attached = [], []
-        for number, item in enumerate(sent):
-            path = f"interactions[{number}]"
+        for path, item in _numbered("interactions", sent):
             rows.append(self._interaction(item, path))
             for place, answer in enumerate(item.predictions):
                 where = f"{path}.predictions[{place}]"
-                moment = micros(item.time)
+                moment = rows[-1].time
                 attached.append(self._prediction(answer, str(item.id), EMBEDDED_SOURCE, moment, where))
         return rows, attached
 
     def predictions(self, sent: Sequence[SentPrediction]) -> list[PredictionRow]:
         """Rows of paired answers."""
         return [
-            self._prediction(item, str(item.interaction), item.source, micros(item.time), f"predictions[{number}]")
-            for number, item in enumerate(sent)
+            self._prediction(item, str(item.interaction), item.source, moment_of(item.time, path), path)
+            for path, item in _numbered("predictions", sent)
         ]
 
     def feedback(self, sent: Sequence[SentFeedback]) -> list[FeedbackRow]:
@@ -54,10 +55,10 @@ class Recorder:
                 id=str(item.id),
                 interaction=str(item.interaction),
                 kind=item.kind,
-                time=micros(item.time),
-                value=json_text(item.value, f"feedback[{number}].value"),
+                time=moment_of(item.time, path),
+                value=json_text(item.value, f"{path}.value"),
             )
-            for number, item in enumerate(sent)
+            for path, item in _numbered("feedback", sent)
         ]
 
     def _interaction(self, item: SentInteraction, path: str) -> InteractionRow:
@@ -67,9 +68,9 @@ class Recorder:
             namespace=self.caller.namespace,
             id=str(item.id),
             component=item.component,
-            user=self.pseudonyms.of(self.caller.namespace, item.user),
+            user=self.pseudonyms.of(self.caller.namespace, storable(item.user, f"{path}.user")),
             key_id=self.pseudonyms.key_id,
-            time=micros(item.time),
+            time=moment_of(item.time, path),
             input=json_text(item.input, f"{path}.input"),
             output=json_text(item.output, f"{path}.output"),
             latency_ms=item.latency_ms,
@@ -78,7 +79,7 @@ class Recorder:
             release=item.release,
             step=item.step,
             confidence=item.confidence,
-            session=item.session,
+            session=storable(item.session, f"{path}.session") if item.session is not None else None,
             raw=raw,
         )
 
@@ -98,9 +99,28 @@ class Recorder:
         )
 
 
+def _numbered(name: str, sent: Sequence[Item]) -> Iterator[tuple[str, Item]]:
+    return ((f"{name}[{number}]", item) for number, item in enumerate(sent))
+
+
+def storable(text: str, path: str) -> str:
+    """The text itself. Raises ProblemError (422) if a Postgres text could not hold it."""
+    if "\x00" in text:
+        raise ProblemError(_refused(path, "contains the character U+0000, which a Postgres text cannot hold"))
+    return text
+
+
+def moment_of(moment: datetime, path: str) -> int:
+    """Its microseconds. Raises ProblemError (422) for a year outside 2000 to 2099, which is some other unit misread."""
+    if not _FIRST_YEAR <= moment.year <= _LAST_YEAR:
+        raise ProblemError(_refused(f"{path}.time", f"must lie in the years {_FIRST_YEAR} to {_LAST_YEAR}"))
+    return micros(moment)
+
+
 def micros(moment: datetime) -> int:
     """Microseconds since 1970 UTC; exact, unlike the float of `timestamp()`."""
-    return (moment - _EPOCH) // _MICROSECOND
+    since = moment - _EPOCH
+    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
 
 
 def json_text(value: object, path: str) -> str:
