@@ -101,10 +101,8 @@ def test_inputs_it_cannot_use_are_named(exported, inputs):
 def test_training_again_gives_the_same_bytes(corpus, exported, tmp_path):
     artifact.write(train(corpus.read(), SETTINGS).tagger, tmp_path)
 
-    for name in (artifact.MODEL, artifact.VOCABULARY):
+    for name in (artifact.MODEL, artifact.VOCABULARY, artifact.WEIGHTS):
         assert (tmp_path / name).read_bytes() == (exported / name).read_bytes()
-    with np.load(tmp_path / artifact.WEIGHTS) as again, np.load(exported / artifact.WEIGHTS) as first:
-        np.testing.assert_allclose(again["weights"], first["weights"], atol=1e-5)
 
 
 def test_the_export_is_plain_arrays_and_json(exported):

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GroupKFold
+from threadpoolctl import threadpool_limits
 
 from pawl_trainers.facts.annotations import AnnotatedMessage
 from pawl_trainers.facts.scoring import Counts
@@ -66,8 +67,10 @@ def train(messages: Sequence[AnnotatedMessage], settings: Settings, report: Repo
         raise ValueError(f"messages: {len(people)} people are fewer than {settings.folds} folds; give more people")
     if not any(example.truth for example in examples):
         raise ValueError("messages: none holds a fact; there is nothing to learn")
-    threshold, f1 = choose_threshold(examples, settings, report)
-    tagger = fit(examples, settings, threshold)
+    # One thread: a second one only spins on matrices this small, and a sum's order would differ from run to run.
+    with threadpool_limits(limits=1):
+        threshold, f1 = choose_threshold(examples, settings, report)
+        tagger = fit(examples, settings, threshold)
     seconds = time.monotonic() - began
     report(f"trained on {len(examples)} messages of {len(people)} people in {seconds:.1f} s")
     return Trained(tagger, f1, len(examples), len(people), seconds)
