@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from time import monotonic
-from typing import Any
+from typing import Any, cast
 
 import kopf
 import structlog
@@ -140,6 +140,8 @@ async def _watch(settings: Settings, credentials: Credentials, runtime: Runtime,
         settings=build_kopf_settings(settings),
         clusterwide=not settings.namespaces,
         namespaces=settings.namespaces,
+        # Left to itself kopf asks for the user's name, and the image's user has none.
+        identity=cast("Any", settings.pod_name),
         standalone=True,
         stop_flag=stop,
         ready_flag=ready,
