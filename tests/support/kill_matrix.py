@@ -1,0 +1,93 @@
+"""Releases whose operator is killed after its k-th write and started again; what must hold whatever k was."""
+
+from pathlib import Path
+
+import killed_operator
+from polling import wait_until
+from rollout_objects import export_evidence, rollout, version
+from stage import Stage
+
+WEIGHTS = (20, 60, 100)
+HOLD = 1.0
+KILLED = (str(Path(killed_operator.__file__).resolve()),)
+
+
+def promote_through_kill(stage: Stage, kill_after: int) -> bool:
+    """Release v2 with a kill after the k-th write; False when the release needed fewer writes than that."""
+    _prepare(stage)
+    killed = _run_until_killed(stage, kill_after)
+    wait_until(lambda: bool(stage.status().get("history")), 60, stage.explain)
+    status = stage.wait_phase("Healthy")
+    assert status["stable"]["digest"] == version("v2")["digest"], stage.explain()
+    assert [(h["release"], h["outcome"]) for h in status["history"]] == [(1, "Promoted")]
+    wait_until(lambda: stage.backends() == [(status["stable"]["service"], 100)], 20, stage.explain)
+    assert _steps(stage) == [0, *WEIGHTS], stage.explain()
+    _holds_were_kept(stage)
+    _one_workload_is_left(stage)
+    return killed
+
+
+def roll_back_through_kill(stage: Stage, kill_after: int) -> bool:
+    """Roll v2 back on proven harm, with a kill after the k-th write from the harm on."""
+    _prepare(stage)
+    stable = stage.status()["stable"]
+    stage.start()
+    stage.release_candidate(version("v2"))
+    wait_until(lambda: stage.status().get("traffic", {}).get("verified") == WEIGHTS[0], 40, stage.explain)
+    assert stage.operator is not None
+    stage.operator.kill()
+    uid = stage.rollout()["metadata"]["uid"]
+    export_evidence(stage.prometheus, uid, 1, range(1, 2), users=400, stable=0.8, candidate=0.4)
+    killed = _run_until_killed(stage, kill_after, candidate=False)
+    wait_until(lambda: stage.status().get("rollback", {}).get("t2") is not None, 40, stage.explain)
+    status = stage.wait_phase("Degraded")
+    assert status["stable"] == stable
+    assert [(h["release"], h["outcome"]) for h in status["history"]] == [(1, "RolledBack")], stage.explain()
+    assert len(status["rejected"]) == 1
+    wait_until(lambda: stage.backends() == [(stable["service"], 100)], 20, stage.explain)
+    assert max(stage.player.shares()) == WEIGHTS[0]
+    _one_workload_is_left(stage)
+    return killed
+
+
+def _prepare(stage: Stage) -> None:
+    first = stage.start()
+    stage.settle(rollout(stage.namespace, weights=WEIGHTS, hold=f"{HOLD:g}s"))
+    uid = stage.rollout()["metadata"]["uid"]
+    export_evidence(stage.prometheus, uid, 1, range(1, len(WEIGHTS) + 1))
+    first.kill()
+
+
+def _run_until_killed(stage: Stage, kill_after: int, *, candidate: bool = True) -> bool:
+    if candidate:
+        stage.release_candidate(version("v2"))
+    doomed = stage.start(KILLED, wait=False, KILL_AFTER=str(kill_after))
+
+    def over() -> bool:
+        return doomed.process.poll() is not None or bool(stage.status().get("history"))
+
+    wait_until(over, 60, stage.explain)
+    killed = doomed.process.poll() is not None
+    assert doomed.process.poll() in (None, -9), doomed.tail()
+    doomed.kill()
+    stage.start()
+    return killed
+
+
+def _steps(stage: Stage) -> list[int]:
+    """The candidate's shares in order, up to full."""
+    shares = stage.player.shares()
+    return shares[: shares.index(WEIGHTS[-1]) + 1]
+
+
+def _holds_were_kept(stage: Stage) -> None:
+    times = [(entries[0][1], at) for at, entries in stage.player.weights if len(entries) > 1]
+    firsts = {weight: min(at for w, at in times if w == weight) for weight, _ in times}
+    ordered = [firsts[weight] for weight in WEIGHTS]
+    for earlier, later in zip(ordered, ordered[1:], strict=False):
+        # The player looks twenty times a second, so it may see the earlier weight a moment late.
+        assert (later - earlier).total_seconds() >= HOLD - 0.3
+
+
+def _one_workload_is_left(stage: Stage) -> None:
+    wait_until(lambda: len(stage.server.list("apps/v1", "Deployment", stage.namespace)) == 1, 30, stage.explain)
