@@ -48,7 +48,15 @@ class KubeClient:
         self.http.close()
 
     def request(
-        self, method: str, path: str, body: object = None, *, user: str = "", content_type: str = "", **query: Any
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        *,
+        user: str = "",
+        content_type: str = "",
+        accept: str = "",
+        **query: Any,
     ) -> Any:
         """One call; JSON objects as dicts, anything else as text.
 
@@ -57,6 +65,7 @@ class KubeClient:
         """
         headers = {"Authorization": f"Bearer {self.token}", "Content-Type": content_type or "application/json"}
         headers |= {"Impersonate-User": user} if user else {}
+        headers |= {"Accept": accept} if accept else {}
         content = None if body is None else json.dumps(body)
         response = self.http.request(method, path, content=content, headers=headers, params=query)
         is_json = response.headers.get("content-type", "").startswith("application/json")

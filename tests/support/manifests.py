@@ -30,6 +30,29 @@ EXCLUSIVE = (
 )
 OPTIONAL_SHARE = 3
 
+SMALLEST: dict[str, Json] = {
+    "Component": {},
+    "Rollout": {
+        "component": "facts",
+        "routeRef": {"name": "facts", "ruleName": "infer"},
+        "initialStable": {"source": "none"},
+        "serve": {"image": "facts:1"},
+    },
+    "Experiment": {
+        "rolloutRef": {"name": "facts"},
+        "metrics": [{"name": "accuracy", "role": "Primary"}],
+        "variants": [{"name": "a", "role": "Control"}, {"name": "b", "role": "Treatment", "source": "none"}],
+    },
+    "TrainingRun": {"component": "facts", "trainer": "policy"},
+    "LearningLoop": {
+        "component": "facts",
+        "rolloutRef": {"name": "facts"},
+        "trainingTemplate": {"spec": {"trainer": "policy"}},
+        "stage": "None",
+    },
+}
+"""The smallest valid spec of each kind."""
+
 
 @cache
 def schema_of(kind: Kind) -> Schema:
@@ -57,6 +80,16 @@ def _objects(draw: Draw, kind: Kind, spec_schema: Schema) -> Json:
     return {"apiVersion": "pawl.dev/v1alpha1", "kind": kind.name, "metadata": {"name": name}, "spec": spec}
 
 
+def statuses(kind: Kind) -> st.SearchStrategy[Json]:
+    """Statuses of one kind of the right shape."""
+    return _statuses(schema_of(kind)["properties"]["status"])
+
+
+@st.composite
+def _statuses(draw: Draw, schema: Schema) -> Json:
+    return _value(draw, schema, "status")
+
+
 def _value(draw: Draw, schema: Schema, name: str) -> Json:
     if name == "steps":
         return _steps(draw, schema)
@@ -72,7 +105,9 @@ def _value(draw: Draw, schema: Schema, name: str) -> Json:
 
 
 def _string(draw: Draw, schema: Schema, name: str) -> str:
-    shortest, longest = schema.get("minLength", 0), min(schema["maxLength"], 40)
+    shortest, longest = schema.get("minLength", 0), min(schema.get("maxLength", 40), 40)
+    if schema.get("format") == "date-time":
+        return str(draw(st.sampled_from(["2026-01-31T12:00:00Z", "2026-01-31T12:00:00.123456Z"])))
     pattern = pattern_of(schema)
     if not pattern:
         return str(draw(st.text(st.characters(codec="utf-8"), min_size=shortest, max_size=longest)))
@@ -98,7 +133,10 @@ def _array(draw: Draw, schema: Schema, name: str) -> list[Json]:
     if "role" in schema["items"].get("properties", {}):
         _lead(items)
     keys = schema.get("x-kubernetes-list-map-keys")
-    return list({str([item[key] for key in keys]): item for item in items}.values()) if keys else items
+    unique = list({str([item[key] for key in keys]): item for item in items}.values()) if keys else items
+    if len(unique) < least and keys == ["name"]:
+        return [item | {"name": f"n{index}"} for index, item in enumerate(items)]
+    return unique
 
 
 def _lead(items: list[Json]) -> None:
@@ -213,6 +251,11 @@ class Mutation:
 
     def __repr__(self) -> str:
         return f"{self.path} {self.what}"
+
+
+def status_mutations(kind: Kind, status: Json) -> list[Mutation]:
+    """All single-field changes that make a valid status wrong; each takes the whole object."""
+    return list(_node(status, schema_of(kind)["properties"]["status"], ("status",)))
 
 
 def mutations(kind: Kind, manifest: Json) -> list[Mutation]:

@@ -4,37 +4,13 @@ import copy
 from typing import Any
 
 import pytest
+from manifests import SMALLEST
 
 from pawl.api.kinds import KINDS
 from pawl.api.problems import Problem, problems_of
 
 API = "pawl.dev/v1alpha1"
 DIGEST = "sha256:" + "ab" * 32
-ROLLOUT = {
-    "component": "facts",
-    "routeRef": {"name": "facts", "ruleName": "infer"},
-    "initialStable": {"source": "none"},
-    "serve": {"image": "facts:1"},
-}
-EXPERIMENT = {
-    "rolloutRef": {"name": "facts"},
-    "metrics": [{"name": "accuracy", "role": "Primary"}],
-    "variants": [{"name": "a", "role": "Control"}, {"name": "b", "role": "Treatment", "source": "none"}],
-}
-TRAINING = {"component": "facts", "trainer": "policy"}
-LOOP = {
-    "component": "facts",
-    "rolloutRef": {"name": "facts"},
-    "trainingTemplate": {"spec": {"trainer": "policy"}},
-    "stage": "None",
-}
-VALID = {
-    "Component": {},
-    "Rollout": ROLLOUT,
-    "Experiment": EXPERIMENT,
-    "TrainingRun": TRAINING,
-    "LearningLoop": LOOP,
-}
 TREATMENT = {"name": "b", "role": "Treatment", "source": "none"}
 
 # kind, what is laid over the valid spec (None removes), the field to blame, a word of the remedy
@@ -202,7 +178,7 @@ WRONG: list[tuple[str, dict[str, Any], str, str]] = [
 
 
 def manifest(kind: str, change: dict[str, Any] | None = None) -> dict[str, Any]:
-    spec = copy.deepcopy(VALID[kind]) | (change or {})
+    spec = copy.deepcopy(SMALLEST[kind]) | (change or {})
     spec = {key: value for key, value in spec.items() if value is not None}
     return {"apiVersion": API, "kind": kind, "metadata": {"name": "facts"}, "spec": spec}
 

@@ -1,11 +1,13 @@
 """What the five kinds share: the base model, scalar types with their bounds, metadata, conditions, references."""
 
 import re
+from datetime import datetime
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import (
     AwareDatetime,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     GetJsonSchemaHandler,
@@ -111,7 +113,17 @@ Function = Annotated[
     ),
 ]
 """A Python function: `package.module:function`."""
-Timestamp = Annotated[AwareDatetime, Field(strict=False)]
+_RFC3339 = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})")
+
+
+def _timestamp(value: object) -> object:
+    if isinstance(value, datetime) or (isinstance(value, str) and _RFC3339.fullmatch(value)):
+        return value
+    raise broken("write a time with its zone, such as 2026-01-31T12:00:00Z")
+
+
+Timestamp = Annotated[AwareDatetime, BeforeValidator(_timestamp)]
+"""A moment, as in RFC 3339."""
 Count = Annotated[int, Field(strict=True, ge=0, le=MAX_COUNT)]
 Bool = Annotated[bool, Field(strict=True)]
 Percentage = Annotated[int, Field(strict=True, ge=0, le=100)]
