@@ -32,7 +32,7 @@ from records import interaction  # noqa: E402
 
 from pawl.client import ClientLimits, PawlClient, new_interaction_id  # noqa: E402
 
-RECORDS = 30_000
+RECORDS = 60_000
 BATCH = 500
 CONNECTIONS = 6
 REPEATS = 3

@@ -82,7 +82,7 @@ def test_a_key_for_some_components_is_refused_for_others(collector: CollectorPro
     headers = {"Authorization": f"Bearer {LIMITED_TOKEN}"}
     address = f"{collector.address}/v1/interactions"
     problem = assert_problem(httpx.post(address, json=interaction(), headers=headers), 403)
-    assert problem["field"] == "interactions[0].component"
+    assert problem["field"] == "component"
     assert httpx.post(address, json=interaction(component="trust"), headers=headers).status_code == 200
 
 
@@ -160,6 +160,8 @@ def test_a_bad_field_is_named(tenant, name: str, value: object, field: str):
     assert problem["field"] == f"interactions[1].{field}"
     assert problem["errors"][0]["field"] == problem["field"]
     assert len(json.dumps(problem)) < 5000
+    alone = tenant.client.post("/v1/interactions", json=batch["interactions"][1])
+    assert assert_problem(alone, 422)["field"] == field
     assert tenant.rows(interactions) == []
 
 

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
 from pydantic import ValidationError
@@ -35,16 +35,13 @@ class Intake(Generic[Item]):
     def read(self, recorder: Recorder, body: bytes) -> Bundle:
         """The rows of a body that holds a batch or one record. Raises ProblemError: 422 naming the first bad field."""
         try:
-            return self.bundle(recorder, self._items(body), len(body))
+            # A batch has one member, so its name comes first: no second parse is needed to tell it from a record.
+            if re.match(rb'\s*\{\s*"%b"\s*:' % self.name.encode(), body):
+                items: Sequence[Item] = getattr(self.batch.model_validate_json(body), self.name)
+                return self.bundle(recorder, items, len(body))
+            return self.bundle(replace(recorder, alone=True), [self.item.model_validate_json(body)], len(body))
         except ValidationError as error:
             raise ProblemError(validation_problem(_errors(error))) from None
-
-    def _items(self, body: bytes) -> Sequence[Item]:
-        # A batch has one member, so its name comes first: no second parse is needed to tell it from a record.
-        if re.match(rb'\s*\{\s*"%b"\s*:' % self.name.encode(), body):
-            items: Sequence[Item] = getattr(self.batch.model_validate_json(body), self.name)
-            return items
-        return [self.item.model_validate_json(body)]
 
 
 def _errors(error: ValidationError) -> list[dict[str, Any]]:

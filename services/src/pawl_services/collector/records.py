@@ -24,18 +24,19 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True)
 class Recorder:
-    """Makes rows for one caller."""
+    """Makes rows for one caller. `alone`: the body is one record, so its fields are named without a place in a list."""
 
     caller: Caller
     pseudonyms: Pseudonyms
+    alone: bool = False
 
     def interactions(self, sent: Sequence[SentInteraction]) -> tuple[list[InteractionRow], list[PredictionRow]]:
         """Rows of the interactions and of the predictions inside them."""
         rows, attached = [], []
-        for path, item in _numbered("interactions", sent):
+        for path, item in self._numbered("interactions", sent):
             rows.append(self._interaction(item, path))
             for place, answer in enumerate(item.predictions):
-                where = f"{path}.predictions[{place}]"
+                where = f"{path}predictions[{place}]."
                 moment = rows[-1].time
                 attached.append(self._prediction(answer, str(item.id), EMBEDDED_SOURCE, moment, where))
         return rows, attached
@@ -44,7 +45,7 @@ class Recorder:
         """Rows of paired answers."""
         return [
             self._prediction(item, str(item.interaction), item.source, moment_of(item.time, path), path)
-            for path, item in _numbered("predictions", sent)
+            for path, item in self._numbered("predictions", sent)
         ]
 
     def feedback(self, sent: Sequence[SentFeedback]) -> list[FeedbackRow]:
@@ -56,35 +57,38 @@ class Recorder:
                 interaction=str(item.interaction),
                 kind=item.kind,
                 time=moment_of(item.time, path),
-                value=json_text(item.value, f"{path}.value"),
+                value=json_text(item.value, f"{path}value"),
             )
-            for path, item in _numbered("feedback", sent)
+            for path, item in self._numbered("feedback", sent)
         ]
 
+    def _numbered(self, name: str, sent: Sequence[Item]) -> Iterator[tuple[str, Item]]:
+        return (("" if self.alone else f"{name}[{number}].", item) for number, item in enumerate(sent))
+
     def _interaction(self, item: SentInteraction, path: str) -> InteractionRow:
-        self.caller.require(item.component, f"{path}.component")
-        raw = json_text({"metadata": item.metadata}, f"{path}.metadata") if item.metadata is not None else None
+        self.caller.require(item.component, f"{path}component")
+        raw = json_text({"metadata": item.metadata}, f"{path}metadata") if item.metadata is not None else None
         return InteractionRow(
             namespace=self.caller.namespace,
             id=str(item.id),
             component=item.component,
-            user=self.pseudonyms.of(self.caller.namespace, storable(item.user, f"{path}.user")),
+            user=self.pseudonyms.of(self.caller.namespace, storable(item.user, f"{path}user")),
             key_id=self.pseudonyms.key_id,
             time=moment_of(item.time, path),
-            input=json_text(item.input, f"{path}.input"),
-            output=json_text(item.output, f"{path}.output"),
+            input=json_text(item.input, f"{path}input"),
+            output=json_text(item.output, f"{path}output"),
             latency_ms=item.latency_ms,
             revision=item.revision,
             arm=item.arm,
             release=item.release,
             step=item.step,
             confidence=item.confidence,
-            session=storable(item.session, f"{path}.session") if item.session is not None else None,
+            session=storable(item.session, f"{path}session") if item.session is not None else None,
             raw=raw,
         )
 
     def _prediction(self, item: SentAnswer, interaction: str, source: str, moment: int, path: str) -> PredictionRow:
-        self.caller.require(item.component, f"{path}.component")
+        self.caller.require(item.component, f"{path}component")
         return PredictionRow(
             namespace=self.caller.namespace,
             interaction=interaction,
@@ -92,15 +96,11 @@ class Recorder:
             revision=item.revision,
             source=source,
             arm=item.arm,
-            output=json_text(item.output, f"{path}.output"),
+            output=json_text(item.output, f"{path}output"),
             confidence=item.confidence,
             latency_ms=item.latency_ms,
             time=moment,
         )
-
-
-def _numbered(name: str, sent: Sequence[Item]) -> Iterator[tuple[str, Item]]:
-    return ((f"{name}[{number}]", item) for number, item in enumerate(sent))
 
 
 def storable(text: str, path: str) -> str:
@@ -113,7 +113,7 @@ def storable(text: str, path: str) -> str:
 def moment_of(moment: datetime, path: str) -> int:
     """Its microseconds. Raises ProblemError (422) for a year outside 2000 to 2099, which is some other unit misread."""
     if not _FIRST_YEAR <= moment.year <= _LAST_YEAR:
-        raise ProblemError(_refused(f"{path}.time", f"must lie in the years {_FIRST_YEAR} to {_LAST_YEAR}"))
+        raise ProblemError(_refused(f"{path}time", f"must lie in the years {_FIRST_YEAR} to {_LAST_YEAR}"))
     return micros(moment)
 
 
