@@ -4,12 +4,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from monitor_objects import component
+from monitor_objects import rollout as any_rollout
 
 from pawl_services.monitor.latency import SAMPLES, ThresholdSampler, threshold
 from pawl_services.monitor.release import Release
 from pawl_services.monitor.sighting import sight
 
-STARTED = "2026-11-23T10:00:00Z"
 METRICS = [
     {"name": "accuracy", "role": "Primary", "margin": {"absolute": "0.05"}},
     {"name": "latency", "margin": {"relative": "20%"}},
@@ -17,45 +18,8 @@ METRICS = [
 ]
 
 
-def component(**spec: object) -> dict[str, Any]:
-    meta = {"name": "facts", "namespace": "demo"}
-    return {
-        "apiVersion": "pawl.dev/v1alpha1",
-        "kind": "Component",
-        "metadata": meta,
-        "spec": {"score": "span-f1", **spec},
-    }
-
-
-def version(name: str) -> dict[str, Any]:
-    return {"revision": name * 10, "source": "none", "service": f"chat-{name}"}
-
-
-def rollout(
-    state: str = "Progressing", metrics: object = METRICS, mode: str = "HashedBucket", **changes: Any
-) -> dict[str, Any]:
-    analysis = {"metrics": metrics, "window": "30m", "labelDelay": "1h", "pairing": {"mode": "Mirror"}}
-    steps = [{"setWeight": weight, "hold": "1s"} for weight in (10, 50, 100)]
-    release = {
-        **version("b"),
-        "number": 3,
-        "state": state,
-        "startedAt": STARTED,
-        "previous": {**version("a"), "since": STARTED},
-        "plan": {"steps": steps, "analysis": analysis, "bake": {"duration": "1h"}, "mode": mode},
-    }
-    return {
-        "apiVersion": "pawl.dev/v1alpha1",
-        "kind": "Rollout",
-        "metadata": {"name": "chat", "namespace": "demo", "uid": "u1"},
-        "spec": {
-            "component": "facts",
-            "routeRef": {"name": "chat", "ruleName": "infer"},
-            "initialStable": {"source": "none"},
-            "serve": {"image": "example.com/model:1"},
-        },
-        "status": {"stable": {**version("a"), "since": STARTED}, "release": {**release, **changes}},
-    }
+def rollout(state: str = "Progressing", metrics: object = METRICS, **changes: Any) -> dict[str, Any]:
+    return any_rollout(state=state, metrics=metrics, **changes)
 
 
 def only(*rollouts: dict[str, Any], **spec: object) -> Release:
@@ -69,7 +33,7 @@ def test_the_frozen_plan_is_read() -> None:
     assert release.key == ("u1", 3)
     assert (release.candidate, release.stable) == ("b" * 10, "a" * 10)
     assert (release.window, release.delay) == (1_800_000_000, 3_600_000_000)
-    assert release.started == int(datetime(2026, 11, 23, 10, tzinfo=UTC).timestamp() * 1e6)
+    assert release.started == int(datetime(2026, 1, 1, 10, tzinfo=UTC).timestamp() * 1e6)
     assert release.metrics == ("accuracy", "latency")
     assert release.slow_factor == pytest.approx(1.2)
     assert release.labels == {"correction": "Given", "confirmation": "Shown"}
