@@ -68,21 +68,31 @@ class ImageBuilder:
 
     def ensure(self, name: str) -> None:
         """Build the image unless the one in the store was built from the same inputs."""
-        recipe = RECIPES[name]
-        base = self._base_image()
-        inputs = inputs_digest(recipe, self._root, f"{base} {self._engine.identity(base)}")
-        if self._engine.label(name, INPUTS_LABEL) == inputs:
+        if self._is_current(name):
             self._report(f"{name}: up to date ({self._size(name)})")
             return
-        watch = Stopwatch()
-        self._report(f"{name}: building with {self._engine.name}")
         check_space(self._cache.root, _NEED, f"Building {name}")
         with self._cache.locked("image-build"):
-            before = self._engine.identity(name)
-            self._engine.build(self._build(name, {**recipe.labels, INPUTS_LABEL: inputs}, base), self._step)
-            if before and before != self._engine.identity(name):
-                self._engine.remove(before)  # else each build leaves its predecessor behind
+            if self._is_current(name):  # another process built it while this one waited
+                return
+            watch = Stopwatch()
+            self._report(f"{name}: building with {self._engine.name}")
+            self._replace(name)
         self._report(f"{name}: built in {watch.seconds():.0f} s ({self._size(name)})")
+
+    def _is_current(self, name: str) -> bool:
+        return self._engine.label(name, INPUTS_LABEL) == self._inputs(name)
+
+    def _inputs(self, name: str) -> str:
+        base = self._base_image()
+        return inputs_digest(RECIPES[name], self._root, f"{base} {self._engine.identity(base)}")
+
+    def _replace(self, name: str) -> None:
+        before = self._engine.identity(name)
+        labels = {**RECIPES[name].labels, INPUTS_LABEL: self._inputs(name)}
+        self._engine.build(self._build(name, labels, self._base_image()), self._step)
+        if before and before != self._engine.identity(name):
+            self._engine.remove(before)  # else each build leaves its predecessor behind
 
     def _build(self, name: str, labels: dict[str, str], base: str) -> Build:
         recipe = RECIPES[name]
