@@ -21,7 +21,7 @@ MANIFESTS = Path(__file__).resolve().parents[2] / "manifests"
 NAMESPACE, SYSTEM, ROLLOUT, HOST = "demo", "pawl-system", "fact-extraction", "facts.demo.internal"
 MODEL_FOLDER, LOADER = "linear-tagger", "model-loader"
 LOADER_IMAGE = "localhost/pawl/fact-extractor:dev"
-RECEIVE = "import sys, tarfile; tarfile.open(fileobj=sys.stdin.buffer, mode='r|').extractall('/models', filter='data')"
+RECEIVE = ("tar", "-x", "-C", "/models", "--no-same-owner", "-f", "-")
 WAIT_SECONDS = 180.0
 INTERRUPTED = "pending-install,pending-upgrade,pending-rollback"
 
@@ -51,7 +51,7 @@ def put_model(kube: Kube, trained: Trained) -> None:
     kube.apply(*read_manifest(MANIFESTS / "models-claim.yaml"), loader_pod())
     try:
         kube.run("-n", NAMESPACE, "wait", "--for=condition=Ready", f"pod/{LOADER}", "--timeout=120s", seconds=130)
-        command = ("-n", NAMESPACE, "exec", "-i", LOADER, "--", "python", "-c", RECEIVE)
+        command = ("-n", NAMESPACE, "exec", "-i", LOADER, "--", *RECEIVE)
         kube.run(*command, stdin=packed(trained.directory, MODEL_FOLDER))
     finally:
         kube.run("-n", NAMESPACE, "delete", "pod", LOADER, "--ignore-not-found", "--grace-period=0", "--wait=false")
