@@ -41,6 +41,7 @@ def measure(database: SetClockDatabase, count: int) -> str:
     closing = _timed(track, end + 60)
     started = time.perf_counter()
     again = Track(database, Evidence(track.header, track.groups))
+    _timed(again, end + 60)
     restart = time.perf_counter() - started
     users = sum(track.groups[1, "latency"].totals.assigned.values())
     assert users == len({number // A_USER for number in [*range(count), *range(count + 2, count + 102)]})

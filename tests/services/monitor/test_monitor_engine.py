@@ -126,7 +126,7 @@ def test_a_tick_out_of_time_leaves_the_rest_for_the_next(database: SetClockDatab
     releases = [make_release() for _ in range(3)]
     engine = Engine(database, lambda: NOW)
     database.now = micros(1)
-    left = [2]
+    left = [1]
 
     def expired() -> bool:
         left[0] -= 1

@@ -73,9 +73,11 @@ class Engine:
         self._drop_old(watermark)
         # Whoever is furthest behind goes first: one busy release cannot starve the others.
         for key in sorted(self._tracks, key=lambda key: self._tracks[key].header.cursor):
-            if expired() or not self._leading():
+            if not self._leading():
                 break
             self._guarded(key, lambda track: self._advance(track, watermark, expired))
+            if expired():
+                break
         return tuple(self._views.values())
 
     def _open(self, sighting: Sighting | None, watermark: int) -> None:

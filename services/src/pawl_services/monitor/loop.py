@@ -78,7 +78,7 @@ class Ticker:
         started = monotonic()
         sighting = await self._sighting()
         try:
-            views = await asyncio.to_thread(self._engine.tick, sighting, self._expired(started))
+            views = await asyncio.to_thread(self._engine.tick, sighting, self._expired(monotonic()))
         except SQLAlchemyError as error:
             _log.warning("database does not answer, evidence grows old", error=type(error).__name__)
             self._metrics.ticks.labels("failed").inc()

@@ -25,6 +25,8 @@ DUE_AT_ONCE = 2_000
 class Track:
     """One release's evidence in memory, equal to what is stored; after an exception it must be thrown away.
 
+    Everything is done in bounded steps, so that a caller with little time can stop between any two.
+
     `skipped` counts labels and answers that could not be scored, `taken` interactions that were read.
     """
 
@@ -41,7 +43,8 @@ class Track:
         self._sampler = ThresholdSampler(release.slow_factor)
         self._before_threshold: list[Fact] = []
         self._threshold = evidence.header.threshold
-        self._replay()
+        # After a restart the open windows are found again, slice by slice like everything else.
+        self._replayed, self._replay_until = evidence.header.replay_from, evidence.header.cursor
 
     @property
     def open_windows(self) -> int:
@@ -58,6 +61,9 @@ class Track:
 
     def advance(self, watermark: int) -> bool:
         """Take one bounded step towards `watermark`; True once everything up to it is in."""
+        if self._replayed < self._replay_until:
+            self._replay()
+            return False
         with self._database.read() as connection:
             part = self._read(connection, self.header.cursor, watermark)
             self._observe(connection, part.facts)
@@ -72,13 +78,11 @@ class Track:
         return part.until >= watermark and len(due) < DUE_AT_ONCE
 
     def _replay(self) -> None:
-        """Find the windows that are open, as they were when the last commit was made."""
-        at = self.header.replay_from
+        """Find windows that are open, as they were when the last commit was made."""
         with self._database.read() as connection:
-            while at < self.header.cursor:
-                part = self._read(connection, at, self.header.cursor)
-                self._observe(connection, part.facts)
-                at = part.until
+            part = self._read(connection, self._replayed, self._replay_until)
+            self._observe(connection, part.facts)
+        self._replayed = part.until
 
     def _read(self, connection: Connection, after: int, until: int) -> Slice:
         part = read_slice(connection, self._release, after, until, self._slice_size)
