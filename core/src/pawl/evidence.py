@@ -137,8 +137,8 @@ def _read_release(uid: str, release: int, samples: Sequence[Sample]) -> ReleaseE
             groups[metric, step].append(sample)
     read = [_read_group(metric, step, group) for (metric, step), group in sorted(groups.items())]
     metrics = tuple(entry for entry in read if isinstance(entry, MetricEvidence))
-    looked = [entry.computed_at for entry in metrics if entry.computed_at is not None]
-    looked += [at for s in wide if s.name == PREFIX + "computed_timestamp_seconds" and (at := _time(s.value))]
+    # A group that cannot be trusted was looked at all the same: "contradicts itself" is not "never reported".
+    looked = [at for s in samples if s.name == PREFIX + "computed_timestamp_seconds" and (at := _time(s.value))]
     first, users, requests = (_finite(wide, name) for name in _RELEASE_WIDE)
     return ReleaseEvidence(
         uid,
