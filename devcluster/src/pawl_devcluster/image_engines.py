@@ -18,6 +18,7 @@ from pawl_devcluster.report import Report
 BUILD_SECONDS = 1800
 EXPORT_SECONDS = 600
 LOG_LINES = 30
+STAGE_LABEL = "pawl.dev/stage=build"
 SHOWN = 140
 _UNITS = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9}
 
@@ -76,6 +77,10 @@ class ImageEngine(Protocol):
         """Remove an image by name or id with its untagged parents; nothing happens where it is absent or in use."""
         ...
 
+    def sweep(self) -> None:
+        """Remove what builds left for the next ones to begin from."""
+        ...
+
 
 class Docker:
     """A docker engine with BuildKit."""
@@ -106,6 +111,10 @@ class Docker:
     def remove(self, image: str) -> None:
         """Remove an image."""
         _quiet(["docker", "image", "rm", image])
+
+    def sweep(self) -> None:
+        """Remove dangling images of build stages; BuildKit bounds its own cache."""
+        _quiet(["docker", "image", "prune", "--force", "--filter", f"label={STAGE_LABEL}"])
 
 
 class Buildah:
@@ -142,6 +151,11 @@ class Buildah:
     def remove(self, image: str) -> None:
         """Remove an image."""
         _quiet(["buildah", "rmi", image])
+
+    def sweep(self) -> None:
+        """Remove the images of build stages."""
+        for image in _quiet(["buildah", "images", "--filter", f"label={STAGE_LABEL}", "--format", "{{.ID}}"]).split():
+            _quiet(["buildah", "rmi", "--force", image])
 
 
 def find_engine() -> ImageEngine:

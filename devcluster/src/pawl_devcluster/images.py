@@ -46,12 +46,13 @@ def export(name: str, report: Report = to_stderr) -> Path:
 
 
 def remove(report: Report = to_stderr) -> None:
-    """Remove every image and archive that this module made, the Python stand-in included."""
+    """Remove every image and archive that this module made, the Python stand-in and build stages included."""
     engine = find_engine()
     for name in (*RECIPES, base_image.STAND_IN):
         if engine.identity(name):
             engine.remove(name)
             report(f"{name}: removed")
+    engine.sweep()
     for archive in (from_environment().cache / "images").glob("pawl-*.tar"):
         archive.unlink()
 

@@ -47,6 +47,9 @@ class FakeEngine:
     def remove(self, image: str) -> None:
         self.removed.append(image)
 
+    def sweep(self) -> None:
+        self.removed.append("stages")
+
 
 @pytest.fixture
 def root(tmp_path) -> Path:
