@@ -47,7 +47,7 @@ images: setup  ## container images, by docker where an engine answers, else by b
 bench: setup  ## benchmarks, each beside a peer; writes benchmarks/results/*.json
 	@$(PY) -m benchmarks.run
 
-clean:  ## end what the project started, remove what it made (the build cache too with CACHE=1)
-	@if [ -x $(PY) ]; then $(PY) -m pawl_devcluster down --all $(if $(CACHE),--cache); fi
+clean:  ## end what the project started, remove what it made (KEEP_CACHE=1 keeps images and compiled programs)
+	@if [ -x $(PY) ]; then $(PY) -m pawl_devcluster down --all $(if $(KEEP_CACHE),,--cache); fi
 	@rm -rf .venv .tools .demo dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -56,9 +56,10 @@ def _parser() -> argparse.ArgumentParser:
     up.add_argument("--size", type=Size, choices=list(Size), default=Size.NODE)
     up.add_argument("--addons", default="", help=f"comma-separated: {', '.join(ADDONS)}")
     up.set_defaults(command=_up)
-    verbs.add_parser("down", help="remove it, with everything that it made").set_defaults(
-        command=lambda _: cluster.down()
-    )
+    down = verbs.add_parser("down", help="remove it, with everything that it made")
+    down.add_argument("--all", action="store_true", help="remove the clusters of every name")
+    down.add_argument("--cache", action="store_true", help="remove images and cached builds too")
+    down.set_defaults(command=_down)
     verbs.add_parser("status", help="what runs").set_defaults(command=_status)
     verbs.add_parser("env", help="variables for a shell").set_defaults(command=_env)
     load = verbs.add_parser("load-image", help="put images on the nodes")
@@ -78,6 +79,14 @@ def _parser() -> argparse.ArgumentParser:
 
 def _up(arguments: argparse.Namespace) -> None:
     cluster.up(arguments.size, [name for name in arguments.addons.split(",") if name])
+
+
+def _down(arguments: argparse.Namespace) -> None:
+    from pawl_devcluster import cleanup
+
+    cleanup.down_all() if arguments.all else cluster.down()
+    if arguments.cache:
+        cleanup.remove_cache()
 
 
 def _status(_: argparse.Namespace) -> None:
