@@ -12,8 +12,11 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.prove_results import write_results
+
 ROOT = Path(__file__).resolve().parent.parent
 LOGS = ROOT / ".demo" / "logs"
+JUNIT = LOGS / "prove.xml"
 
 # Warm budgets in minutes; a level that breaks its own moves its dearest test to `prove`.
 LEVELS = {"unit": 3, "apiserver": 5, "services": 3, "faults": 5, "cluster": 11}
@@ -21,6 +24,7 @@ BACKGROUND = {
     "build": (["-m", "pawl_devcluster", "build"], {"apiserver", "faults", "cluster"}),
     "images": (["-m", "pawl_devcluster", "images"], {"cluster"}),
 }
+PROVE = ["--timeout=0", f"--junitxml={JUNIT}"]
 OUTCOME = re.compile(r"(\d+) (passed|failed|errors?)\b")
 
 
@@ -85,12 +89,14 @@ def main() -> int:
         parser.error(f"unknown level {', '.join(sorted(unknown))}; choose from {', '.join(LEVELS)}, prove")
     background = start_background(levels)
     try:
-        results = [run_level(level, ["--timeout=0"] if level == "prove" else []) for level in levels]
+        results = [run_level(level, PROVE if level == "prove" else []) for level in levels]
     finally:
         for process in background.values():
             if process.poll() is None:
                 process.terminate()
             process.wait()
+    if "prove" in levels:
+        print(f"figures: {write_results(JUNIT).relative_to(ROOT)}")
     return report(results)
 
 

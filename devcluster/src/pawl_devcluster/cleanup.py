@@ -9,7 +9,7 @@ from pawl_devcluster.settings import Settings, from_environment
 
 
 def down_all(settings: Settings | None = None, report: Report = to_stderr) -> None:
-    """Remove every cluster that was brought up under the state folder; an existing cluster of the user's is not touched."""
+    """Remove every cluster of the state folder; an existing cluster that is the user's own is not touched."""
     settings = settings or from_environment()
     folders = sorted(settings.state_root.iterdir()) if settings.state_root.is_dir() else []
     for folder in folders:
