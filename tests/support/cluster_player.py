@@ -77,7 +77,9 @@ class ClusterPlayer:
         old = (held.get("containerStatuses") or [{}])[0]
         if old.get("restartCount") != count or old.get("ready") != ready:
             condition = {"type": "Ready", "status": str(ready), "lastTransitionTime": now}
-            self._status("v1", "Pod", name, {"phase": "Running", "conditions": [condition], "containerStatuses": [state]})
+            self._status(
+                "v1", "Pod", name, {"phase": "Running", "conditions": [condition], "containerStatuses": [state]}
+            )
 
     def _routes(self) -> None:
         if not self.gateway_answers:
@@ -99,12 +101,14 @@ class ClusterPlayer:
                 self.weights.append((datetime.now(UTC), entry))
 
     def _garbage(self) -> None:
+        kinds = (("apps/v1", "Deployment"), ("v1", "Service"), ("coordination.k8s.io/v1", "Lease"))
+        found = [(api, kind, item) for api, kind in kinds for item in self.client.list(api, kind, self.namespace)]
+        # Owners are listed after what they own, or a fresh object would look like an orphan.
         rollouts = {r["metadata"]["uid"] for r in self.client.list("pawl.dev/v1alpha1", "Rollout", self.namespace)}
-        for api, kind in (("apps/v1", "Deployment"), ("v1", "Service"), ("coordination.k8s.io/v1", "Lease")):
-            for item in self.client.list(api, kind, self.namespace):
-                owners = [o["uid"] for o in item["metadata"].get("ownerReferences") or [] if o["kind"] == "Rollout"]
-                if owners and not set(owners) & rollouts:
-                    self.client.delete(api, kind, item["metadata"]["name"], self.namespace)
+        for api, kind, item in found:
+            owners = [o["uid"] for o in item["metadata"].get("ownerReferences") or [] if o["kind"] == "Rollout"]
+            if owners and not set(owners) & rollouts:
+                self.client.delete(api, kind, item["metadata"]["name"], self.namespace)
         deployments = {d["metadata"]["name"] for d in self.client.list("apps/v1", "Deployment", self.namespace)}
         for pod in self.client.list("v1", "Pod", self.namespace):
             if pod["metadata"]["name"].rpartition("-")[0] not in deployments:

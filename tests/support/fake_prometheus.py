@@ -26,7 +26,8 @@ class FakePrometheus:
     hang: threading.Event = field(default_factory=threading.Event)
     hanging: bool = False
     skew: float = 0.0
-    lock: threading.Lock = field(default_factory=threading.Lock)
+    lock: threading.RLock = field(default_factory=threading.RLock)
+    """Hold it to change several things that one answer shall show together."""
 
     def gauge(self, name: str, value: float | None, **labels: str) -> None:
         """Set one gauge; None stands for the time of the question, as a clock that ticks."""
@@ -49,7 +50,9 @@ class FakePrometheus:
             self.queries.append(query)
             if query.endswith("s]"):
                 since = time.time() - float(query.rpartition("[")[2][:-2])
-                return _success("matrix", [_matrix(k, [s for s in v if s[0] >= since]) for k, v in self.counters.items()])
+                return _success(
+                    "matrix", [_matrix(k, [s for s in v if s[0] >= since]) for k, v in self.counters.items()]
+                )
             return _success("vector", [_vector(key, value) for key, value in self.gauges.items()])
 
 

@@ -83,7 +83,14 @@ def export_evidence(
         labels |= {"instance": instance, "object_kind": "Rollout"}
         for arm, mean in (("stable", stable), ("candidate", candidate)):
             m2 = users * mean * (1 - mean)
-            values = {"users": users, "mean": mean, "m2": m2, "denominator_mean": 1.0, "denominator_m2": 0.0, "comoment": 0.0}
+            values = {
+                "users": users,
+                "mean": mean,
+                "m2": m2,
+                "denominator_mean": 1.0,
+                "denominator_m2": 0.0,
+                "comoment": 0.0,
+            }
             for field, value in values.items():
                 prometheus.gauge(f"pawl_evidence_{field}", value, arm=arm, **labels)
         prometheus.gauge("pawl_evidence_batch", batch, arm="", **labels)

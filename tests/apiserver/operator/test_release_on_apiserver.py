@@ -9,14 +9,18 @@ from polling import wait_until
 from rollout_objects import component, export_evidence, rollout, route, version
 from stage import GATEWAY, PAWL, Stage
 
-
 EXPERIMENT = {
     "rolloutRef": {"name": "chat"},
     "metrics": [{"name": "accuracy", "role": "Primary"}],
     "variants": [{"name": "now", "role": "Control"}, {"name": "new", "role": "Treatment", "source": "none"}],
 }
 TRAINING = {"component": "facts", "trainer": "token-classification"}
-LOOP = {"component": "facts", "rolloutRef": {"name": "chat"}, "source": {"type": "Registry", "registry": {"model": "m", "alias": "a"}}, "stage": "None"}
+LOOP = {
+    "component": "facts",
+    "rolloutRef": {"name": "chat"},
+    "source": {"type": "Registry", "registry": {"model": "m", "alias": "a"}},
+    "stage": "None",
+}
 
 
 def uid(stage: Stage) -> str:
@@ -115,7 +119,10 @@ def test_traffic_that_somebody_moved_towards_the_candidate_is_moved_back(stage: 
     stage.release_candidate(version("v2"))
     wait_until(lambda: stage.status().get("traffic", {}).get("verified") == 10, 30, stage.explain)
     path = "/spec/rules/0/backendRefs"
-    ops = [{"op": "replace", "path": f"{path}/0/weight", "value": 90}, {"op": "replace", "path": f"{path}/1/weight", "value": 10}]
+    ops = [
+        {"op": "replace", "path": f"{path}/0/weight", "value": 90},
+        {"op": "replace", "path": f"{path}/1/weight", "value": 10},
+    ]
     stage.server.patch(GATEWAY, "HTTPRoute", "chat", ops, stage.namespace, fieldManager="kubectl-edit")
     wait_until(lambda: stage.backends()[0][1] == 10, 15, stage.explain)
     assert "RouteRestored" in stage.reasons()
@@ -124,7 +131,12 @@ def test_traffic_that_somebody_moved_towards_the_candidate_is_moved_back(stage: 
 
 
 def test_filters_and_rules_of_other_people_survive_a_whole_release(stage: Stage) -> None:
-    legacy = {"name": "legacy", "port": 8080, "weight": 0, "filters": [{"type": "URLRewrite", "urlRewrite": {"hostname": "x"}}]}
+    legacy = {
+        "name": "legacy",
+        "port": 8080,
+        "weight": 0,
+        "filters": [{"type": "URLRewrite", "urlRewrite": {"hostname": "x"}}],
+    }
     body = route(stage.namespace, [legacy])
     other = {"name": "other", "backendRefs": [{"name": "blog", "port": 80, "weight": 1}]}
     body["spec"]["rules"].append(other)
@@ -177,7 +189,14 @@ def test_objects_restored_without_status_move_no_traffic(stage: Stage) -> None:
     with contextlib.suppress(ApiError):
         stage.server.delete("coordination.k8s.io/v1", "Lease", "pawl-operator", stage.namespace)
     moves = len(stage.player.weights)
-    stage.create({"apiVersion": PAWL, "kind": "Rollout", "metadata": {"name": "chat", "namespace": stage.namespace}, "spec": body["spec"]})
+    stage.create(
+        {
+            "apiVersion": PAWL,
+            "kind": "Rollout",
+            "metadata": {"name": "chat", "namespace": stage.namespace},
+            "spec": body["spec"],
+        }
+    )
     stage.start()
     after = stage.wait_phase("Healthy")
     assert after["stable"]["revision"] == promoted["revision"]
@@ -186,7 +205,9 @@ def test_objects_restored_without_status_move_no_traffic(stage: Stage) -> None:
 
 
 def test_users_are_pinned_where_the_gateway_can_do_it(stage: Stage) -> None:
-    body = rollout(stage.namespace, weights=(50, 100), metrics=False, stickiness={"unit": "User", "header": "x-user-id"})
+    body = rollout(
+        stage.namespace, weights=(50, 100), metrics=False, stickiness={"unit": "User", "header": "x-user-id"}
+    )
     stage.settle(body)
     policy = stage.server.get("gateway.envoyproxy.io/v1alpha1", "BackendTrafficPolicy", "pawl-chat", stage.namespace)
     assert policy["spec"]["targetRefs"][0]["sectionName"] == "infer"
@@ -213,11 +234,15 @@ def test_mirrors_come_with_the_release_and_go_with_it(stage: Stage) -> None:
     wait_until(lambda: mirrors() == [], 20, stage.explain)
 
 
-@pytest.mark.parametrize(("kind", "spec"), [("TrainingRun", TRAINING), ("Experiment", EXPERIMENT), ("LearningLoop", LOOP)])
+@pytest.mark.parametrize(
+    ("kind", "spec"), [("TrainingRun", TRAINING), ("Experiment", EXPERIMENT), ("LearningLoop", LOOP)]
+)
 def test_other_kinds_say_that_they_are_not_there_yet(stage: Stage, kind: str, spec: dict[str, Any]) -> None:
     body = {"apiVersion": PAWL, "kind": kind, "metadata": {"name": "x", "namespace": stage.namespace}, "spec": spec}
     stage.create(body)
-    wait_until(lambda: stage.condition("Accepted", "x", kind).get("reason") == "NotImplementedYet", 15, stage.explain_log)
+    wait_until(
+        lambda: stage.condition("Accepted", "x", kind).get("reason") == "NotImplementedYet", 15, stage.explain_log
+    )
 
 
 def test_a_component_is_accepted(stage: Stage) -> None:

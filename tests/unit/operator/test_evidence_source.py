@@ -152,7 +152,9 @@ async def test_a_hanging_prometheus_is_given_up(prometheus: FakePrometheus) -> N
     await client.close()
 
 
-@pytest.mark.parametrize("answer", ["<html>", '{"status":"success","data":{"resultType":"scalar","result":[1,"2"]}}', "[]"])
+@pytest.mark.parametrize(
+    "answer", ["<html>", '{"status":"success","data":{"resultType":"scalar","result":[1,"2"]}}', "[]"]
+)
 async def test_an_answer_of_another_shape_is_no_answer(prometheus: FakePrometheus, answer: str) -> None:
     import json as real
 
@@ -169,7 +171,9 @@ async def test_an_answer_of_another_shape_is_no_answer(prometheus: FakePrometheu
 
 
 @pytest.mark.parametrize(("skew", "least", "most"), [(0, 0, 0), (120, 117, 120), (-120, 117, 121)])
-async def test_the_servers_clock_is_compared(prometheus: FakePrometheus, skew: float, least: float, most: float) -> None:
+async def test_the_servers_clock_is_compared(
+    prometheus: FakePrometheus, skew: float, least: float, most: float
+) -> None:
     prometheus.skew = skew
     client = Prometheus(prometheus.url)
     await client.instant("up")

@@ -19,7 +19,14 @@ def lease(holder: str, *, renewed: datetime = WALL, duration: int = 15) -> dict[
     return body
 
 
-def step(found: dict[str, Any] | None, *, me: str = "me", sight: LeaseSight | None = None, leading: bool = False, now: float = 0):
+def step(
+    found: dict[str, Any] | None,
+    *,
+    me: str = "me",
+    sight: LeaseSight | None = None,
+    leading: bool = False,
+    now: float = 0,
+):
     return next_step(found, me, sight=sight, leading=leading, now=now, times=TIMES)
 
 
@@ -83,9 +90,7 @@ def test_times_that_could_make_two_leaders_are_refused(times: tuple[float, float
     ticks=st.lists(st.tuples(st.sampled_from(["a", "b"]), st.floats(0.1, 6), st.booleans()), min_size=5, max_size=80),
     skews=st.tuples(st.floats(-9e4, 9e4), st.floats(-9e4, 9e4)),
 )
-def test_two_candidates_never_lead_at_once(
-    ticks: list[tuple[str, float, bool]], skews: tuple[float, float]
-) -> None:
+def test_two_candidates_never_lead_at_once(ticks: list[tuple[str, float, bool]], skews: tuple[float, float]) -> None:
     """Candidates look at odd times, requests fail at random, wall clocks differ by a day: still one leader."""
     found: dict[str, Any] | None = None
     now = 0.0

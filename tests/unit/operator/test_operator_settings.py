@@ -11,7 +11,11 @@ from pawl_operator.settings import read_settings
 def test_defaults_run_on_a_cluster_without_any_setting() -> None:
     settings = read_settings({})
     assert (settings.namespaces, settings.workers, settings.http_port) == ((), 4, 8080)
-    assert (settings.lease_namespace, settings.lease_name, settings.prometheus_url) == ("pawl-system", "pawl-operator", "")
+    assert (settings.lease_namespace, settings.lease_name, settings.prometheus_url) == (
+        "pawl-system",
+        "pawl-operator",
+        "",
+    )
     assert (settings.lease.duration, settings.lease.renew_deadline, settings.lease.retry) == (15, 10, 2)
     assert settings.gateway_metrics
     assert settings.log_level == logging.INFO
@@ -42,7 +46,11 @@ def test_every_setting_is_read() -> None:
     )
     assert settings.prometheus_url == "https://prom.example:9090/prefix"
     assert settings.prometheus_selector == 'cluster="eu-1", environment=~"prod|stage"'
-    assert (settings.prometheus_token_file, settings.scrape_interval, settings.monitor_tick) == ("/var/run/token", 30, 0.5)
+    assert (settings.prometheus_token_file, settings.scrape_interval, settings.monitor_tick) == (
+        "/var/run/token",
+        30,
+        0.5,
+    )
     assert (settings.gateway_metrics, settings.namespaces) == (False, ("demo", "team-a"))
     assert (settings.lease_namespace, settings.lease_name, settings.lease.duration) == ("x", "y", 30)
     assert (settings.pod_name, settings.http_host, settings.http_port) == ("operator-1", "127.0.0.1", 0)

@@ -15,7 +15,9 @@ from pawl_operator.queue import WorkQueue
 Handler = Callable[[str], Awaitable[float | None]]
 
 
-async def working(handle: Handler, seconds: float, fill: Callable[[WorkQueue[str]], None], **options: object) -> WorkQueue[str]:
+async def working(
+    handle: Handler, seconds: float, fill: Callable[[WorkQueue[str]], None], **options: object
+) -> WorkQueue[str]:
     """Run a queue for some virtual seconds."""
     queue: WorkQueue[str] = WorkQueue(handle, rng=random.Random(1), **options)  # type: ignore[arg-type]
     fill(queue)

@@ -95,7 +95,12 @@ def test_a_missing_rule_is_an_error_not_a_new_rule() -> None:
     assert read_state(route([]), "nowhere", OURS) is None
 
 
-STRANGER = {"name": "legacy", "port": 8080, "weight": 30, "filters": [{"type": "URLRewrite", "urlRewrite": {"hostname": "x"}}]}
+STRANGER = {
+    "name": "legacy",
+    "port": 8080,
+    "weight": 30,
+    "filters": [{"type": "URLRewrite", "urlRewrite": {"hostname": "x"}}],
+}
 
 
 def test_strangers_keep_place_filters_and_share() -> None:
@@ -121,7 +126,10 @@ def test_weights_beyond_the_api_limit_are_never_written() -> None:
 
 def test_filters_that_people_put_on_our_backends_stay_and_new_arms_inherit_them() -> None:
     own = [
-        {"type": "RequestHeaderModifier", "requestHeaderModifier": {"set": [{"name": "x-team", "value": "a"}], "remove": ["x-b"]}},
+        {
+            "type": "RequestHeaderModifier",
+            "requestHeaderModifier": {"set": [{"name": "x-team", "value": "a"}], "remove": ["x-b"]},
+        },
         {"type": "URLRewrite", "urlRewrite": {"hostname": "model"}},
     ]
     found = route([{"name": STABLE.service, "port": 80, "weight": 1, "filters": own}])
@@ -161,7 +169,11 @@ def test_services_of_people_are_arms_when_the_spec_says_so() -> None:
     found = route([{"name": "blue", "port": 8080, "weight": 1}, {"name": "legacy", "port": 1, "weight": 0}])
     wish = PatchRoute(Backend("bbbbbbbbbb", "green"), Backend("aaaaaaaaaa", "blue"), 10, release=1, step=1)
     entries = patched(found, wish, ownership)["spec"]["rules"][1]["backendRefs"]
-    assert [(e["name"], e["port"], e["weight"]) for e in entries] == [("green", 80, 10), ("blue", 8080, 90), ("legacy", 1, 0)]
+    assert [(e["name"], e["port"], e["weight"]) for e in entries] == [
+        ("green", 80, 10),
+        ("blue", 8080, 90),
+        ("legacy", 1, 0),
+    ]
 
 
 def with_status(found: dict[str, Any], generations: list[int], accepted: str = "True") -> dict[str, Any]:
@@ -169,7 +181,9 @@ def with_status(found: dict[str, Any], generations: list[int], accepted: str = "
         {"type": "Accepted", "status": accepted, "observedGeneration": at, "message": "no such listener"},
         {"type": "ResolvedRefs", "status": "True", "observedGeneration": at},
     ]
-    return found | {"status": {"parents": [{"parentRef": {"name": "gw"}, "conditions": conditions(at)} for at in generations]}}
+    return found | {
+        "status": {"parents": [{"parentRef": {"name": "gw"}, "conditions": conditions(at)} for at in generations]}
+    }
 
 
 @pytest.mark.parametrize(
@@ -211,7 +225,9 @@ ENTRIES = st.lists(
 
 
 @given(entries=ENTRIES, weights=st.lists(st.integers(0, 100), min_size=1, max_size=6))
-def test_shares_are_exact_order_is_fixed_and_strangers_lose_nothing(entries: list[dict[str, Any]], weights: list[int]) -> None:
+def test_shares_are_exact_order_is_fixed_and_strangers_lose_nothing(
+    entries: list[dict[str, Any]], weights: list[int]
+) -> None:
     """Whatever stands on the rule, through any walk of weights."""
     found = route(entries)
     strangers = [entry["name"] for entry in entries if entry["name"] != STABLE.service]

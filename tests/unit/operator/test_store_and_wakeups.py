@@ -125,6 +125,8 @@ def test_a_claim_is_free_when_its_holder_is_gone() -> None:
 
 
 def test_claim_names_are_valid_and_tell_rules_apart() -> None:
-    names = {claim_ref("demo", route, rule).name for route in ("a", "a-b", "x" * 253) for rule in ("b-c", "c", "y" * 253)}
+    names = {
+        claim_ref("demo", route, rule).name for route in ("a", "a-b", "x" * 253) for rule in ("b-c", "c", "y" * 253)
+    }
     assert len(names) == 9
     assert all(len(name) <= 253 and name == name.lower() for name in names)

@@ -16,7 +16,9 @@ OWNER = Owner("demo", "chat", "uid-1", "facts")
 DIGEST = "sha256:" + "a" * 64
 
 
-def build(source: str = "s3://models/v1", *, asked: int | None = None, owned: bool = True, **serve: Any) -> dict[str, Any]:
+def build(
+    source: str = "s3://models/v1", *, asked: int | None = None, owned: bool = True, **serve: Any
+) -> dict[str, Any]:
     spec = ServeSpec.model_validate({"image": "example.com/model:1"} | serve)
     wanted = EnsureWorkload("aaaaaaaaaa", source, DIGEST, spec, asked, release=3, owned=owned)
     return {manifest["kind"]: manifest for manifest in build_workload(OWNER, wanted)}
@@ -205,7 +207,10 @@ def test_an_overlay_reaches_pod_and_container_by_name() -> None:
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=4),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["spec", "containers", "name", "env", "x"]), inner, max_size=4),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["spec", "containers", "name", "env", "x"]), inner, max_size=4)
+    ),
     max_leaves=12,
 )
 OBJECTS = st.dictionaries(st.sampled_from(["spec", "containers", "name", "env", "x"]), JSON, max_size=4)

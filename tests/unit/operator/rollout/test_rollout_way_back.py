@@ -144,7 +144,7 @@ def test_an_abort_of_another_release_is_ignored():
 
 
 def test_retry_releases_a_rejected_revision_again_once():
-    world, new = under_way(1)
+    world, _ = under_way(1)
     world.crash("new")
     world.run(ended, timedelta(minutes=1))
     world.stay(timedelta(hours=1))

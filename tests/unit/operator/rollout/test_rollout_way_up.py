@@ -1,6 +1,7 @@
 """A harmless candidate: step by step, on evidence, to stable; the old one leaves after the bake."""
 
 from datetime import timedelta
+from itertools import pairwise
 
 from rollout_world import START, RolloutWorld, adopted, spec
 
@@ -39,7 +40,7 @@ def test_five_days_of_a_harmless_release():
     world.settle()
     raised = [(at, weight) for at, weight in world.weights if weight]
     assert [weight for _, weight in raised] == [10, 25, 50, 75, 100]
-    gaps = [later - earlier for (earlier, _), (later, _) in zip(raised, raised[1:], strict=False)]
+    gaps = [later - earlier for (earlier, _), (later, _) in pairwise(raised)]
     assert all(DAY <= gap < DAY + timedelta(minutes=5) for gap in gaps)
     assert world.now - START > 6 * DAY, "five holds and the bake"
     assert world.status.stable.revision == new
@@ -258,7 +259,7 @@ def test_nothing_is_raised_while_a_pod_of_the_candidate_is_missing():
     world.run(at_step(1), timedelta(hours=1))
     world.stay(timedelta(hours=23))
     world.pods[new].lacking = 1
-    world.stay(2 * DAY)
+    world.stay(timedelta(hours=2))
     assert world.candidate_weight == 10
     assert "not every pod" in world.status.message
     world.pods[new].lacking = 0

