@@ -29,6 +29,7 @@ EXCLUSIVE = (
     (("window", "snapshot"), False),
 )
 OPTIONAL_SHARE = 3
+AS_FLOAT_SHARE = 40
 
 SMALLEST: dict[str, Json] = {
     "Component": {},
@@ -118,8 +119,9 @@ def _string(draw: Draw, schema: Schema, name: str) -> str:
     return str(draw(strategy.filter(lambda text: shortest <= len(text) <= schema["maxLength"])))
 
 
-def _integer(draw: Draw, schema: Schema, name: str) -> int:
-    return int(draw(st.integers(schema.get("minimum", 0), schema.get("maximum", 2**53))))
+def _integer(draw: Draw, schema: Schema, name: str) -> int | float:
+    number = int(draw(st.integers(schema.get("minimum", 0), schema.get("maximum", 2**53))))
+    return number if draw(st.integers(0, AS_FLOAT_SHARE - 1)) else float(number)
 
 
 def _boolean(draw: Draw, schema: Schema, name: str) -> bool:
@@ -292,8 +294,9 @@ def _string_mutations(value: Json, schema: Schema, path: tuple[str | int, ...]) 
 
 
 def _integer_mutations(value: Json, schema: Schema, path: tuple[str | int, ...]) -> Iterator[Mutation]:
-    yield _set(path, str(value), "is text in place of a number")
-    yield _set(path, value + 0.5, "has a fraction")
+    yield _set(path, str(int(value)), "is text in place of a number")
+    if value < 1_000_000:  # the API server's tolerance is relative: it takes 250000000.5 for a whole number
+        yield _set(path, value + 0.5, "has a fraction")
     yield _set(path, bool(value), "is a truth value in place of a number")
     for bound, step in (("minimum", -1), ("maximum", 1)):
         if bound in schema:

@@ -8,6 +8,8 @@ from manifests import SMALLEST
 
 from apiserver import ApiServer
 from pawl.api.kinds import KINDS, Kind
+from pawl.api.problems import problems_of
+from pawl.api.rollout import Rollout
 
 API = "pawl.dev/v1alpha1"
 LATER = "2026-01-31T12:00:00Z"
@@ -124,3 +126,22 @@ def test_columns_follow_a_release(apiserver: ApiServer, namespace: str) -> None:
 def test_numbers_are_whole(number: object, apiserver: ApiServer, namespace: str) -> None:
     with pytest.raises(ApiError, match="setWeight"):
         make(apiserver, "Rollout", namespace, steps=[{"setWeight": number}])
+
+
+def test_a_whole_number_that_was_written_as_a_float_reads_as_whole(apiserver: ApiServer, namespace: str) -> None:
+    stored = make(apiserver, "Rollout", namespace, analysis={"expectedUsers": 1e6})
+    assert Rollout.from_cluster(stored).spec.analysis.expected_users == 1_000_000
+
+
+@pytest.mark.parametrize("users", [250000000.5, 99999999999.0, 100000000.4])
+def test_both_have_the_same_tolerance(users: float, apiserver: ApiServer, namespace: str) -> None:
+    def by_server() -> bool:
+        try:
+            make(apiserver, "Rollout", namespace, analysis={"expectedUsers": users})
+        except ApiError:
+            return False
+        return True
+
+    spec = SMALLEST["Rollout"] | {"analysis": {"expectedUsers": users}}
+    document = {"apiVersion": API, "kind": "Rollout", "metadata": {"name": "facts"}, "spec": spec}
+    assert (problems_of(document) == ()) == by_server()

@@ -5,12 +5,12 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from pawl.api.meta import ApiModel, Direction, Duration, Margin, Name, PairingMode, Percent, Probability
-from pawl.api.rules import Cel, ListMap
+from pawl.api.rules import Cel, ListMap, Whole
 from pawl.durations import parse_duration
 from pawl.rates import parse_percent
 
-MinUsers = Annotated[int, Field(strict=True, ge=10, le=100_000_000)]
-Requests = Annotated[int, Field(strict=True, ge=1, le=1_000_000_000)]
+MinUsers = Annotated[int, Whole(10, 100_000_000)]
+Requests = Annotated[int, Whole(1, 1_000_000_000)]
 
 
 class AnalysisMetric(ApiModel):
@@ -46,7 +46,7 @@ class Pairing(ApiModel):
     mode: PairingMode = "None"
     """mode: Mirror (the gateway copies requests), Replay (the monitor sends logged inputs), Client (the SDK asks
     both)."""
-    percent: Annotated[int, Field(strict=True, ge=1, le=100)] = 100
+    percent: Annotated[int, Whole(1, 100)] = 100
     """percent of requests that both revisions answer."""
 
 
@@ -79,7 +79,7 @@ class LatencyLimit(ApiModel):
 class RestartLimit(ApiModel):
     """Restarts of the candidate's containers."""
 
-    limit: Annotated[int, Field(strict=True, ge=0, le=1000)] = 2
+    limit: Annotated[int, Whole(0, 1000)] = 2
     """limit of restarts in one release; one more rolls back."""
 
 
@@ -126,7 +126,7 @@ class Analysis(ApiModel):
     """window is how long a user is observed from the first interaction of a step; then the user counts, once."""
     label_delay: Duration = "0s"
     """labelDelay is how long after the window's end feedback may still arrive."""
-    expected_users: Annotated[int, Field(strict=True, ge=10, le=1_000_000_000)] = 2000
+    expected_users: Annotated[int, Whole(10, 1_000_000_000)] = 2000
     """expectedUsers is the number of users at which the interval shall be tightest."""
     on_stall: Literal["Hold", "Rollback"] = "Hold"
     """onStall says what happens when a step's maxDuration ends without a decision."""

@@ -25,7 +25,7 @@ from pawl.api.meta import (
 )
 from pawl.api.resource import NAME_RULE
 from pawl.api.rollout_status import EvidenceStatus
-from pawl.api.rules import Cel, ListMap, immutable
+from pawl.api.rules import Cel, ListMap, Whole, immutable
 from pawl.api.serving import ServeOverride
 
 DEFAULT_WEIGHT = 10
@@ -67,7 +67,7 @@ class ExperimentAnalysis(ApiModel):
     """window is how long a user is observed from the first exposure; then the user counts, once."""
     label_delay: Duration = "0s"
     """labelDelay is how long after the window's end feedback may still arrive."""
-    min_samples_per_variant: Annotated[int, Field(strict=True, ge=1, le=1_000_000_000)] = 1000
+    min_samples_per_variant: Annotated[int, Whole(1, 1_000_000_000)] = 1000
     """minSamplesPerVariant is how many scored interactions each arm needs before Ship."""
     min_users: MinUsers = 30
     """minUsers is how many users each arm needs before any decision."""
@@ -120,7 +120,7 @@ class Variant(ApiModel):
     """digest of the treatment's artifact; empty exactly when there is none."""
     serve: ServeOverride | None = None
     """serve changes fields of the Rollout's serve for this treatment."""
-    weight: Annotated[int, Field(strict=True, ge=1, le=99)] | None = None
+    weight: Annotated[int, Whole(1, 99, ruled=True)] | None = None
     """weight is the percentage of users of a treatment, 10 when absent; Control gets the rest and has no weight."""
 
     rules = (

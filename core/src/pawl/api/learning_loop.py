@@ -9,10 +9,10 @@ from pawl.api.experiment import ExperimentPlan, ObjectRef
 from pawl.api.meta import ApiModel, Bool, Conditions, Count, LongDuration, Name, ObjectMeta, ShortText, Text, Timestamp
 from pawl.api.resource import NAME_RULE
 from pawl.api.rollout import Cron, TimeZone
-from pawl.api.rules import Cel, Shape, immutable
+from pawl.api.rules import Cel, Shape, Whole, immutable
 from pawl.api.training_run import TrainingPlan
 
-Examples = Annotated[int, Field(strict=True, ge=1, le=1_000_000_000)]
+Examples = Annotated[int, Whole(1, 1_000_000_000, ruled=True)]
 
 
 class Registry(ApiModel):
@@ -66,9 +66,9 @@ class ExperimentTemplate(ApiModel):
 class HistoryLimits(ApiModel):
     """How many finished children are kept."""
 
-    successful: Annotated[int, Field(strict=True, ge=0, le=100)] = 3
+    successful: Annotated[int, Whole(0, 100)] = 3
     """successful ones that are kept."""
-    failed: Annotated[int, Field(strict=True, ge=0, le=100)] = 3
+    failed: Annotated[int, Whole(0, 100)] = 3
     """failed ones that are kept."""
 
 

@@ -19,14 +19,12 @@ from pydantic.alias_generators import to_camel
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
-from pawl.api.rules import Cel, ListMap, SchemaNote, Shape, broken, exactly_one_of
+from pawl.api.rules import MAX_COUNT, Cel, ListMap, SchemaNote, Shape, Whole, broken, exactly_one_of, whole
 from pawl.rates import parse_percent, parse_rate
 
 GROUP = "pawl.dev"
 VERSION = "v1alpha1"
 API_VERSION = f"{GROUP}/{VERSION}"
-MAX_COUNT = 2**53
-"""The largest whole number that every JSON reader keeps exactly."""
 MAX_QUANTITY = 32
 
 _LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
@@ -124,13 +122,14 @@ def _timestamp(value: object) -> object:
 
 Timestamp = Annotated[AwareDatetime, BeforeValidator(_timestamp)]
 """A moment, as in RFC 3339."""
-Count = Annotated[int, Field(strict=True, ge=0, le=MAX_COUNT)]
+Count = Annotated[int, Whole(0, MAX_COUNT)]
 Bool = Annotated[bool, Field(strict=True)]
-Percentage = Annotated[int, Field(strict=True, ge=0, le=100)]
+Percentage = Annotated[int, Whole(0, 100)]
 _QUANTITY = r"^[0-9]{1,15}(\.[0-9]{1,6})?(m|k|Ki|M|Mi|G|Gi|T|Ti|P|Pi)?$"
 
 
-def _quantity(value: object) -> int | str:
+def _quantity(given: object) -> int | str:
+    value = whole(given)
     if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_COUNT:
         return value
     if isinstance(value, str) and len(value) <= MAX_QUANTITY and re.fullmatch(_QUANTITY, value, re.ASCII):

@@ -17,7 +17,7 @@ from pawl.api.meta import (
 )
 from pawl.api.resource import NAME_RULE
 from pawl.api.rollout_status import RolloutStatus
-from pawl.api.rules import Cel, ListMap, Shape, at_most_one_of, exactly_one_of, immutable
+from pawl.api.rules import Cel, ListMap, Shape, Whole, at_most_one_of, exactly_one_of, immutable
 from pawl.api.serving import ModelVersion, ServeSpec, ServicePair
 from pawl.api.steps import DEFAULT_STEPS, Steps
 
@@ -88,7 +88,7 @@ class Bake(ApiModel):
 
     duration: Duration = "24h"
     """duration of the bake."""
-    stable_share: Annotated[int, Field(strict=True, ge=0, le=10)] = 0
+    stable_share: Annotated[int, Whole(0, 10)] = 0
     """stableShare is the percentage of traffic that stays on the old stable during the bake, for comparison."""
 
 
@@ -119,7 +119,7 @@ class RolloutAction(ApiModel):
     route back), Approve (leave a pause)."""
     release: Count
     """release is the number of the release that is meant; another one ignores the action."""
-    step: Annotated[int, Field(strict=True, ge=1, le=20)] | None = None
+    step: Annotated[int, Whole(1, 20)] | None = None
     """step whose pause is approved; absent: the present one."""
 
     rules = (

@@ -9,6 +9,9 @@ from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
+MAX_COUNT = 2**53
+"""The largest whole number that every JSON reader keeps exactly."""
+WHOLE_TOLERANCE = 1e-9
 RULE_BROKEN = "rule"
 """Type of the errors below in pydantic's list."""
 
@@ -112,6 +115,35 @@ class Shape:
         """Length and rule; no `pattern`, because its error would show only the expression."""
         rule = {"rule": f"self.matches(r'{self.pattern}')", "message": self.hint}
         return handler(schema) | {"x-kubernetes-validations": [rule]}
+
+
+def whole(value: object) -> object:
+    """A number that the API server takes for a whole one, as an int: 5.0, and 1e6 as Helm writes it.
+
+    The API server compares with a relative tolerance of 1e-9; so does this.
+    """
+    if isinstance(value, float) and abs(value) < MAX_COUNT:
+        nearest = int(value)
+        if value == nearest or abs(value - nearest) < WHOLE_TOLERANCE * (abs(value) + abs(nearest)):
+            return nearest
+    return value
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """A whole number within bounds; text and truth values are none.
+
+    `ruled` says that a CEL rule reads the field: there the API server refuses 5.0, which it takes elsewhere.
+    """
+
+    least: int
+    largest: int
+    ruled: bool = False
+
+    def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """Take what the API server takes, then check the bounds."""
+        number = core_schema.int_schema(strict=True, ge=self.least, le=self.largest)
+        return number if self.ruled else core_schema.no_info_before_validator_function(whole, number)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,10 +18,11 @@ from pawl.api.meta import (
     SecretKeyRef,
     Source,
 )
-from pawl.api.rules import Cel, ListMap, Shape, at_most_one_of, exactly_one_of
+from pawl.api.rules import Cel, ListMap, Shape, Whole, at_most_one_of, exactly_one_of
 
-Replicas = Annotated[int, Field(strict=True, ge=1, le=1000)]
-Port = Annotated[int, Field(strict=True, ge=1, le=65535)]
+Replicas = Annotated[int, Whole(1, 1000)]
+RuledReplicas = Annotated[int, Whole(1, 1000, ruled=True)]
+Port = Annotated[int, Whole(1, 65535)]
 
 
 class EnvSource(ApiModel):
@@ -67,11 +68,11 @@ class Resources(ApiModel):
 class Autoscaling(ApiModel):
     """A HorizontalPodAutoscaler for every revision."""
 
-    min_replicas: Replicas = 1
+    min_replicas: RuledReplicas = 1
     """minReplicas is the smallest number of pods."""
-    max_replicas: Replicas
+    max_replicas: RuledReplicas
     """maxReplicas is the largest number of pods."""
-    target_cpu_utilization_percentage: Annotated[int, Field(strict=True, ge=1, le=1000)] = Field(
+    target_cpu_utilization_percentage: Annotated[int, Whole(1, 1000)] = Field(
         default=70, alias="targetCPUUtilizationPercentage"
     )
     """targetCPUUtilizationPercentage is the mean load to aim for, in percent of the requested CPU."""

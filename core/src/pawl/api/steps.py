@@ -7,7 +7,7 @@ from pydantic import Field
 
 from pawl.api.analysis import MinUsers
 from pawl.api.meta import ApiModel, Bool, Duration
-from pawl.api.rules import Cel
+from pawl.api.rules import Cel, Whole
 from pawl.durations import parse_duration
 
 Requirement = Literal["NoHarm", "NonInferior"]
@@ -17,7 +17,7 @@ MAX_STEPS = 20
 class Step(ApiModel):
     """One share of traffic, and what must be known before the next."""
 
-    set_weight: Annotated[int, Field(strict=True, ge=1, le=100)]
+    set_weight: Annotated[int, Whole(1, 100, ruled=True)]
     """setWeight is the percentage of traffic (or of users) that the candidate gets."""
     hold: Duration = "24h"
     """hold is the shortest time to stay on this step."""

@@ -25,7 +25,7 @@ from pawl.api.meta import (
     Timestamp,
 )
 from pawl.api.resource import NAME_RULE
-from pawl.api.rules import Cel, ListMap, Shape, at_most_one_of, immutable
+from pawl.api.rules import Cel, ListMap, Shape, Whole, at_most_one_of, immutable
 from pawl.api.serving import Command, ModelVersion, Resources
 
 ParameterName = Annotated[str, StringConstraints(min_length=1, max_length=128)]
@@ -43,9 +43,9 @@ class Snapshot(ApiModel):
 class Split(ApiModel):
     """How examples are divided: by person, so that nobody is in two parts, and by time, so that test is the newest."""
 
-    validation_percent: Annotated[int, Field(strict=True, ge=1, le=40)] = 10
+    validation_percent: Annotated[int, Whole(1, 40)] = 10
     """validationPercent of the people."""
-    test_percent: Annotated[int, Field(strict=True, ge=1, le=40)] = 20
+    test_percent: Annotated[int, Whole(1, 40)] = 20
     """testPercent of the people."""
 
 
@@ -56,7 +56,7 @@ class Dataset(ApiModel):
     """window of time that is looked back; absent: everything."""
     snapshot: Snapshot | None = None
     """snapshot that was built before, in place of window."""
-    min_examples: Annotated[int, Field(strict=True, ge=1, le=1_000_000_000)] = 1000
+    min_examples: Annotated[int, Whole(1, 1_000_000_000)] = 1000
     """minExamples below which nothing is trained."""
     split: Split = Split()
     """split into train, validation and test."""
@@ -76,7 +76,7 @@ class PodPlan(ApiModel):
 class Workers(PodPlan):
     """The workers of a Ray cluster."""
 
-    replicas: Annotated[int, Field(strict=True, ge=1, le=1000)] = 1
+    replicas: Annotated[int, Whole(1, 1000)] = 1
     """replicas is the number of workers."""
 
 
@@ -151,7 +151,7 @@ class TrainingPlan(ApiModel):
         dict[ParameterName, Annotated[str, StringConstraints(max_length=1024)]], Field(max_length=64)
     ] = Field(default_factory=dict)
     """parameters of the trainer, as strings."""
-    seed: Annotated[int, Field(strict=True, ge=0, le=2**31 - 1)] = 42
+    seed: Annotated[int, Whole(0, 2**31 - 1)] = 42
     """seed of everything random."""
     engine: Engine = Engine(job=PodPlan())
     """engine is where it runs."""
@@ -161,9 +161,9 @@ class TrainingPlan(ApiModel):
     """register the version in the model registry when the gate is passed."""
     active_deadline: Duration = "12h"
     """activeDeadline is how long all attempts together may take."""
-    backoff_limit: Annotated[int, Field(strict=True, ge=0, le=10)] = 2
+    backoff_limit: Annotated[int, Whole(0, 10)] = 2
     """backoffLimit is how often a failed attempt is repeated."""
-    ttl_seconds_after_finished: Annotated[int, Field(strict=True, ge=0, le=2**31 - 1)] | None = None
+    ttl_seconds_after_finished: Annotated[int, Whole(0, 2**31 - 1)] | None = None
     """ttlSecondsAfterFinished after which a finished run is deleted; absent: never."""
 
     rules: ClassVar[tuple[Cel, ...]] = (_CUSTOM_NEEDS_IMAGE,)
