@@ -1,4 +1,4 @@
-"""Plays the parts that an API server alone does not have: deployment controller, kubelet, gateway, garbage collector."""
+"""Plays what an API server alone does not have: deployment controller, kubelet, gateway, garbage collector."""
 
 import contextlib
 import threading

@@ -1,5 +1,6 @@
 """Releases whose operator is killed after its k-th write and started again; what must hold whatever k was."""
 
+from itertools import pairwise
 from pathlib import Path
 
 import killed_operator
@@ -84,7 +85,7 @@ def _holds_were_kept(stage: Stage) -> None:
     times = [(entries[0][1], at) for at, entries in stage.player.weights if len(entries) > 1]
     firsts = {weight: min(at for w, at in times if w == weight) for weight, _ in times}
     ordered = [firsts[weight] for weight in WEIGHTS]
-    for earlier, later in zip(ordered, ordered[1:], strict=False):
+    for earlier, later in pairwise(ordered):
         # The player looks twenty times a second, so it may see the earlier weight a moment late.
         assert (later - earlier).total_seconds() >= HOLD - 0.3
 

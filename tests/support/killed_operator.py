@@ -1,4 +1,4 @@
-"""An operator that is killed (SIGKILL, by itself) right after its KILL_AFTER-th write to the API server was answered."""
+"""An operator that kills itself (SIGKILL) right after its KILL_AFTER-th write to the API server was answered."""
 
 import os
 import signal

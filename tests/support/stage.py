@@ -1,4 +1,4 @@
-"""Everything an operator test needs around one namespace: API server, played cluster, fake Prometheus, operator process."""
+"""What an operator test needs around one namespace: API server, played cluster, fake Prometheus, operator."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""SIGKILL after every single write of a release and of a rollback; a k beyond the last write is a run without a kill."""
+"""SIGKILL after every single write of a release and of a rollback; beyond the last write it is a run without one."""
 
 import pytest
 from kill_matrix import promote_through_kill, roll_back_through_kill

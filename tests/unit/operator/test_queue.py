@@ -4,6 +4,7 @@ import asyncio
 import random
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -101,7 +102,7 @@ def test_failures_back_off_up_to_the_cap_and_a_success_forgets_them() -> None:
         return 100.0
 
     run_virtual(working(handle, 400, lambda queue: queue.add("a") and None, base=0.5, cap=30.0))
-    gaps = [later - earlier for earlier, later in zip(runs, runs[1:], strict=False)]
+    gaps = [later - earlier for earlier, later in pairwise(runs)]
     for failures, gap in enumerate(gaps[:11]):
         whole = min(30.0, 0.5 * 2**failures)
         assert whole / 2 <= gap <= whole
