@@ -39,10 +39,11 @@ class FakePrometheus:
         with self.lock:
             self.gauges.clear()
 
-    def count(self, name: str, value: float, **labels: str) -> None:
-        """Add one raw sample, scraped now, to a counter."""
+    def count(self, name: str, value: float, at: float | None = None, **labels: str) -> None:
+        """Add one raw sample to a counter, scraped now or `at` (epoch seconds); one scrape has one time."""
         with self.lock:
-            self.counters.setdefault((name, frozenset(labels.items())), []).append((time.time(), value))
+            sample = (time.time() if at is None else at, value)
+            self.counters.setdefault((name, frozenset(labels.items())), []).append(sample)
 
     def answer(self, query: str) -> dict[str, Any]:
         """Return the body for a query: a range selector reads counters, anything else the gauges."""

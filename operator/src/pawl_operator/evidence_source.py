@@ -156,7 +156,8 @@ class EvidenceSource:
         try:
             for start in range(0, len(watched), RULES_PER_QUERY):
                 rules = [t.clusters for t in watched[start : start + RULES_PER_QUERY] if t.clusters is not None]
-                self._ring.add(await self._prometheus.raw(query_for(rules, window, self._settings.prometheus_selector)))
+                news = await self._prometheus.raw(query_for(rules, window, self._settings.prometheus_selector))
+                self._ring.add(news, now - window, timedelta(seconds=self._settings.scrape_interval))
         except EvidenceUnavailable as error:
             self._failed("gateway", error)
             self._gateway = {}

@@ -52,21 +52,29 @@ class SampleRing:
 
     def __init__(self) -> None:
         self._clusters: dict[str, dict[SeriesKey, list[tuple[datetime, float]]]] = {}
+        self._newborn: set[SeriesKey] = set()
 
-    def add(self, news: Sequence[RawSeries]) -> None:
-        """Merge new raw samples; those known already are skipped, those not finite are dropped."""
+    def add(self, news: Sequence[RawSeries], asked_since: datetime, scrape: timedelta) -> None:
+        """Merge the answer to a question about the time after `asked_since`, scraped every `scrape`.
+
+        Samples that are known already are skipped, those not finite are dropped.
+        """
         for series in news:
             fresh = [(at, value) for at, value in series.samples if math.isfinite(value) and value >= 0]
             if not fresh:
                 continue
             shelf = self._clusters.setdefault(series.labels.get("envoy_cluster_name", ""), {})
-            ring = shelf.setdefault((series.name, frozenset(series.labels.items())), [])
+            key = (series.name, frozenset(series.labels.items()))
+            if key not in shelf and fresh[0][0] > asked_since + 1.5 * scrape:
+                self._newborn.add(key)
+            ring = shelf.setdefault(key, [])
             ring.extend(sample for sample in fresh if not ring or sample[0] > ring[-1][0])
 
     def forget_before(self, oldest: datetime) -> None:
         """Drop samples before `oldest`, and series and clusters that have none left."""
         for cluster, shelf in list(self._clusters.items()):
             kept = {key: [sample for sample in ring if sample[0] >= oldest] for key, ring in shelf.items()}
+            self._newborn -= {key for key, ring in kept.items() if len(ring) < len(shelf[key])}
             self._clusters[cluster] = {key: ring for key, ring in kept.items() if ring}
             if not self._clusters[cluster]:
                 del self._clusters[cluster]
@@ -84,7 +92,8 @@ class SampleRing:
         buckets: dict[float, list[CounterSeries]] = defaultdict(list)
         for (name, items), ring in self._clusters.get(cluster, {}).items():
             labels = dict(items)
-            series = CounterSeries(_from_zero(ring, scrapes[_proxy(labels)]))
+            earlier = scrapes[_proxy(labels)] if (name, items) in self._newborn else ()
+            series = CounterSeries(_from_zero(ring, earlier))
             if name == REQUESTS:
                 requests.append(series)
                 if labels.get("envoy_response_code_class") == "5":

@@ -56,15 +56,18 @@ def source(settings: Settings, targets: list[EvidenceTarget], woken: list[str] |
     return _OPEN[-1]
 
 
-def requests(fake: FakePrometheus, place: int, value: float, code: str = "2", instance: str = "envoy-1") -> None:
-    cluster = f"httproute/demo/chat/rule/0/backend/{place}"
-    fake.count(REQUESTS, value, envoy_cluster_name=cluster, envoy_response_code_class=code, instance=instance)
+def cluster(place: int) -> str:
+    return f"httproute/demo/chat/rule/0/backend/{place}"
 
 
-def latencies(fake: FakePrometheus, place: int, counts: dict[str, float]) -> None:
-    cluster = f"httproute/demo/chat/rule/0/backend/{place}"
-    for edge, value in counts.items():
-        fake.count(BUCKETS, value, envoy_cluster_name=cluster, le=edge, instance="envoy-1")
+def scrape(fake: FakePrometheus, at: float, requests: dict[tuple[int, str], float], buckets: dict[str, float]) -> None:
+    """One scrape of one proxy: requests by (place, code class), and the candidate's latency buckets."""
+    for (place, code), value in requests.items():
+        fake.count(
+            REQUESTS, value, at, envoy_cluster_name=cluster(place), envoy_response_code_class=code, instance="envoy-1"
+        )
+    for edge, value in buckets.items():
+        fake.count(BUCKETS, value, at, envoy_cluster_name=cluster(0), le=edge, instance="envoy-1")
 
 
 async def test_evidence_is_grouped_by_uid_and_only_for_those_who_asked(prometheus: FakePrometheus) -> None:
@@ -92,16 +95,11 @@ async def test_gateway_counters_are_differenced_by_arm_with_resets_and_from_thei
     prometheus: FakePrometheus,
 ) -> None:
     """The first failed request makes the series appear; it must count although there is no sample before it."""
-    found, began = source(settings_for(prometheus), [target()]), datetime.now(UTC) - timedelta(minutes=5)
-    requests(prometheus, 0, 100)
-    requests(prometheus, 1, 900)
-    latencies(prometheus, 0, {"250": 100, "+Inf": 100})
+    found, now = source(settings_for(prometheus), [target()]), time.time()
+    began = datetime.fromtimestamp(now - 300, UTC)
+    scrape(prometheus, now - 2, {(0, "2"): 100, (1, "2"): 900}, {"250": 100, "+Inf": 100})
     await found.poll([target()])
-    await asyncio.sleep(0.02)
-    requests(prometheus, 0, 110)
-    requests(prometheus, 0, 3, code="5")
-    requests(prometheus, 1, 40)
-    latencies(prometheus, 0, {"250": 105, "+Inf": 110})
+    scrape(prometheus, now - 1, {(0, "2"): 110, (0, "5"): 3, (1, "2"): 40}, {"250": 105, "+Inf": 110})
     await found.poll([target()])
     gateway = found.about("u1").gateway
     assert gateway is not None
@@ -111,8 +109,23 @@ async def test_gateway_counters_are_differenced_by_arm_with_resets_and_from_thei
     assert gateway["stable"].requests_since(began) == 40
 
 
+async def test_a_series_that_only_the_window_cuts_off_is_not_taken_for_new(prometheus: FakePrometheus) -> None:
+    """A second Rollout joins: older samples of the same proxy are known, but its own counters are not new."""
+    joined = EvidenceTarget("u2", 1, SECOND, timedelta(minutes=10), RuleClusters("demo", "late", 0, ("candidate",)))
+    found, now = source(settings_for(prometheus), [target()]), time.time()
+    for age in range(608, 590, -1):
+        scrape(prometheus, now - age, {(0, "2"): 10}, {})
+        late = {"envoy_cluster_name": "httproute/demo/late/rule/0/backend/0", "instance": "envoy-1"}
+        prometheus.count(REQUESTS, 5000, now - age, envoy_response_code_class="5", **late)
+    await found.poll([replace(target(), lookback=timedelta(seconds=605))])
+    await found.poll([target(), joined])
+    gateway = found.about("u2").gateway
+    assert gateway is not None
+    assert gateway["candidate"].errors_since(datetime.fromtimestamp(0, UTC)) == 0
+
+
 async def test_only_what_is_new_is_asked_again_and_everything_after_a_restart(prometheus: FakePrometheus) -> None:
-    requests(prometheus, 0, 1)
+    scrape(prometheus, time.time(), {(0, "2"): 1}, {})
     found = source(settings_for(prometheus), [target()])
     await found.poll([target()])
     await found.poll([target()])
