@@ -13,7 +13,7 @@ import structlog
 from pawl.errors import EvidenceUnavailable
 from pawl.evidence import ReleaseEvidence, parse_samples
 from pawl.gateway import GatewayCounters
-from pawl_operator.gateway_samples import RuleClusters, SampleRing, query_for
+from pawl_operator.arm_samples import GATEWAY, SERVING, ArmSources, SampleRing, query_for
 from pawl_operator.metrics import OperatorMetrics
 from pawl_operator.prometheus import Prometheus
 from pawl_operator.settings import Settings
@@ -21,7 +21,7 @@ from pawl_operator.settings import Settings
 log = structlog.get_logger(__name__)
 IDLE = 5.0
 SHORTEST = 0.25
-RULES_PER_QUERY = 50
+TARGETS_PER_QUERY = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,8 @@ class EvidenceTarget:
     release: int
     interval: timedelta
     lookback: timedelta
-    clusters: RuleClusters | None
+    arms: ArmSources | None
+    """Where its counters are found; None: it has no arms yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ class Evidence:
 
     release: ReleaseEvidence | None = None
     gateway: Mapping[str, GatewayCounters] | None = None
-    """None: could not be read; empty: not asked for."""
+    """By arm; None: could not be read."""
     fresh_at: datetime | None = None
     clock_skew: timedelta = field(default=timedelta(0))
 
@@ -65,9 +66,10 @@ class EvidenceSource:
             if settings.prometheus_url
             else None
         )
-        self._ring = SampleRing()
+        self._exporter = GATEWAY if settings.gateway_metrics else SERVING
+        self._ring = SampleRing(self._exporter)
         self._ring_until: datetime | None = None
-        self._ring_rules: frozenset[str] = frozenset()
+        self._ring_targets: frozenset[str] = frozenset()
         self._releases: dict[str, ReleaseEvidence] = {}
         self._gateway: dict[str, Mapping[str, GatewayCounters]] = {}
         self._fresh_at: datetime | None = None
@@ -83,8 +85,7 @@ class EvidenceSource:
     def about(self, uid: str) -> Evidence:
         """Return what is known about one Rollout now."""
         skew = self._prometheus.clock_skew if self._prometheus is not None else timedelta(0)
-        gateway = self._gateway.get(uid) if self._settings.gateway_metrics else {}
-        return Evidence(self._releases.get(uid), gateway, self._fresh_at, skew)
+        return Evidence(self._releases.get(uid), self._gateway.get(uid), self._fresh_at, skew)
 
     def wake(self) -> None:
         """Look at the targets at once: a release may have begun."""
@@ -146,31 +147,33 @@ class EvidenceSource:
         return {uid for uid in wanted if self._releases.get(uid) != before.get(uid)}
 
     async def _poll_gateway(self, targets: Sequence[EvidenceTarget]) -> None:
-        watched = [target for target in targets if target.clusters is not None]
-        if self._prometheus is None or not self._settings.gateway_metrics or not watched:
-            self._gateway = {}
+        watched = [target for target in targets if target.arms is not None]
+        without = {target.uid: dict[str, GatewayCounters]() for target in targets if target.arms is None}
+        if self._prometheus is None or not watched:
+            self._gateway = dict(without)
             return
         now = datetime.now(UTC)
         lookback = max(target.lookback for target in watched)
         window = self._window(watched, lookback, now)
         try:
-            for start in range(0, len(watched), RULES_PER_QUERY):
-                rules = [t.clusters for t in watched[start : start + RULES_PER_QUERY] if t.clusters is not None]
-                news = await self._prometheus.raw(query_for(rules, window, self._settings.prometheus_selector))
+            for start in range(0, len(watched), TARGETS_PER_QUERY):
+                arms = [t.arms for t in watched[start : start + TARGETS_PER_QUERY] if t.arms is not None]
+                query = query_for(self._exporter, arms, window, self._settings.prometheus_selector)
+                news = await self._prometheus.raw(query)
                 self._ring.add(news, now - window, timedelta(seconds=self._settings.scrape_interval))
         except EvidenceUnavailable as error:
             self._failed("gateway", error)
             self._gateway = {}
             return
         self._ring_until = now
-        self._ring_rules = frozenset(target.uid for target in watched)
+        self._ring_targets = frozenset(target.uid for target in watched)
         self._ring.forget_before(now - lookback - self.max_age)
-        found = self._ring.counters([t.clusters for t in watched if t.clusters is not None])
-        self._gateway = dict(zip((target.uid for target in watched), found, strict=True))
+        found = self._ring.counters([t.arms for t in watched if t.arms is not None])
+        self._gateway = without | dict(zip((target.uid for target in watched), found, strict=True))
 
     def _window(self, watched: Sequence[EvidenceTarget], lookback: timedelta, now: datetime) -> timedelta:
         """Return how far back to ask: only what is new, unless a target is new itself."""
-        known = {target.uid for target in watched} <= self._ring_rules
+        known = {target.uid for target in watched} <= self._ring_targets
         if not known or self._ring_until is None:
             return lookback
         return min(lookback, now - self._ring_until + self.max_age)

@@ -68,7 +68,7 @@ class Runtime:
 def build_runtime(settings: Settings, kube: KubePort, metrics: OperatorMetrics, health: Health) -> Runtime:
     """Return the parts, connected; nothing runs yet. Call it inside the loop."""
     store = ObjectStore()
-    targets = _Targets(store)
+    targets = _Targets(store, settings)
     controllers: dict[Resource, Controller] = {}
     queue: WorkQueue[Ref] = WorkQueue(Reconciler(kube, store, controllers, metrics), workers=settings.workers)
     evidence = EvidenceSource(settings, metrics, targets.current, lambda uid: _enqueue(queue, targets, uid))
@@ -103,8 +103,9 @@ def build_runtime(settings: Settings, kube: KubePort, metrics: OperatorMetrics, 
 class _Targets:
     """The Rollouts with a live release, looked up again only after something changed."""
 
-    def __init__(self, store: ObjectStore) -> None:
+    def __init__(self, store: ObjectStore, settings: Settings) -> None:
         self._store = store
+        self._gateway = settings.gateway_metrics
         self._targets: Sequence[EvidenceTarget] = ()
         self.refs: dict[str, Ref] = {}
         self.stale = True
@@ -128,7 +129,7 @@ class _Targets:
         reference = rollout.spec.route_ref
         namespace = body["metadata"]["namespace"]
         route = self._store.get(Ref(HTTP_ROUTES, namespace, reference.name)) if reference is not None else None
-        return evidence_target(rollout, body["metadata"]["uid"], namespace, route)
+        return evidence_target(rollout, body["metadata"]["uid"], namespace, route, gateway=self._gateway)
 
 
 def _enqueue(queue: WorkQueue[Ref], targets: _Targets, uid: str) -> None:

@@ -12,13 +12,15 @@ from fake_prometheus import FakePrometheus, running_prometheus
 from rollout_objects import export_evidence
 
 from pawl.errors import EvidenceUnavailable
+from pawl_operator.arm_samples import GATEWAY, ArmSources, cluster_name, query_for
 from pawl_operator.evidence_source import EvidenceSource, EvidenceTarget
-from pawl_operator.gateway_samples import RuleClusters, query_for
 from pawl_operator.metrics import OperatorMetrics
 from pawl_operator.prometheus import Prometheus
 from pawl_operator.settings import Settings, read_settings
 
-CLUSTERS = RuleClusters("demo", "chat", 0, ("candidate", "stable"))
+ARMS = ArmSources(
+    (("candidate", (cluster_name("demo", "chat", 0, 0),)), ("stable", (cluster_name("demo", "chat", 0, 1),)))
+)
 SECOND = timedelta(seconds=1)
 REQUESTS, BUCKETS = "envoy_cluster_upstream_rq_xx", "envoy_cluster_upstream_rq_time_bucket"
 
@@ -35,7 +37,7 @@ def settings_for(fake: FakePrometheus, **changes: object) -> Settings:
 
 
 def target(uid: str = "u1", release: int = 1, interval: float = 1.0) -> EvidenceTarget:
-    return EvidenceTarget(uid, release, timedelta(seconds=interval), timedelta(minutes=10), CLUSTERS)
+    return EvidenceTarget(uid, release, timedelta(seconds=interval), timedelta(minutes=10), ARMS)
 
 
 _OPEN: list[EvidenceSource] = []
@@ -57,7 +59,7 @@ def source(settings: Settings, targets: list[EvidenceTarget], woken: list[str] |
 
 
 def cluster(place: int) -> str:
-    return f"httproute/demo/chat/rule/0/backend/{place}"
+    return cluster_name("demo", "chat", 0, place)
 
 
 def scrape(fake: FakePrometheus, at: float, requests: dict[tuple[int, str], float], buckets: dict[str, float]) -> None:
@@ -111,7 +113,9 @@ async def test_gateway_counters_are_differenced_by_arm_with_resets_and_from_thei
 
 async def test_a_series_that_only_the_window_cuts_off_is_not_taken_for_new(prometheus: FakePrometheus) -> None:
     """A second Rollout joins: older samples of the same proxy are known, but its own counters are not new."""
-    joined = EvidenceTarget("u2", 1, SECOND, timedelta(minutes=10), RuleClusters("demo", "late", 0, ("candidate",)))
+    joined = EvidenceTarget(
+        "u2", 1, SECOND, timedelta(minutes=10), ArmSources((("candidate", (cluster_name("demo", "late", 0, 0),)),))
+    )
     found, now = source(settings_for(prometheus), [target()]), time.time()
     for age in range(608, 590, -1):
         scrape(prometheus, now - age, {(0, "2"): 10}, {})
@@ -150,11 +154,41 @@ async def test_when_the_query_fails_old_evidence_stays_old_and_counters_are_unkn
     assert known.gateway is None
 
 
-async def test_switched_off_gateway_metrics_are_empty_not_unknown(prometheus: FakePrometheus) -> None:
-    found = source(settings_for(prometheus, gateway_metrics=False), [target()])
-    await found.poll([target()])
+async def test_where_the_gateway_is_not_scraped_the_model_servers_are_asked(prometheus: FakePrometheus) -> None:
+    arms = ArmSources((("candidate", ("bbbbbbbbbb",)), ("stable", ("aaaaaaaaaa",))))
+    wanted = replace(target(), arms=arms)
+    found, now = source(settings_for(prometheus, gateway_metrics=False), [wanted]), time.time()
+    for age, errors in ((3, 2.0), (2, 6.0)):
+        labels = {"component": "facts", "revision": "bbbbbbbbbb", "instance": "pod-1"}
+        prometheus.count("pawl_modelserver_requests_total", errors, now - age, code="500", **labels)
+        prometheus.count("pawl_modelserver_request_seconds_bucket", errors, now - age, le="0.5", **labels)
+        prometheus.count("pawl_modelserver_request_seconds_bucket", errors, now - age, le="+Inf", **labels)
+    await found.poll([wanted])
+    gateway = found.about("u1").gateway
+    assert gateway is not None
+    began = datetime.fromtimestamp(now - 60, UTC)
+    assert gateway["candidate"].errors_since(began) == 4
+    assert gateway["candidate"].quantile_since(1.0, began) == pytest.approx(0.5)
+    assert 'revision=~"bbbbbbbbbb|aaaaaaaaaa"' in prometheus.queries[1]
+
+
+async def test_a_target_without_arms_has_no_counters_which_is_not_unknown(prometheus: FakePrometheus) -> None:
+    wanted = replace(target(), arms=None)
+    found = source(settings_for(prometheus), [wanted])
+    await found.poll([wanted])
     assert found.about("u1").gateway == {}
     assert len(prometheus.queries) == 1
+
+
+async def test_an_arm_with_two_backends_is_the_sum_of_both(prometheus: FakePrometheus) -> None:
+    wanted = replace(target(), arms=ArmSources((("stable", (cluster(0), cluster(1))),)))
+    found, now = source(settings_for(prometheus), [wanted]), time.time()
+    scrape(prometheus, now - 3, {(0, "2"): 100, (1, "2"): 900}, {})
+    scrape(prometheus, now - 2, {(0, "2"): 101, (1, "2"): 950}, {})
+    await found.poll([wanted])
+    gateway = found.about("u1").gateway
+    assert gateway is not None
+    assert gateway["stable"].requests_since(datetime.fromtimestamp(now - 60, UTC)) == 51
 
 
 async def test_a_hanging_prometheus_is_given_up(prometheus: FakePrometheus) -> None:
@@ -218,8 +252,8 @@ async def test_no_targets_ask_nothing(prometheus: FakePrometheus) -> None:
 
 
 def test_names_are_escaped_for_regex_and_string() -> None:
-    rules = [RuleClusters("demo", "chat.v1", 2, ("candidate", "stable", ""))]
-    assert query_for(rules, 2 * SECOND, "") == (
+    arms = [ArmSources((("candidate", ("httproute/demo/chat.v1/rule/2/backend/0",)), ("stable", ("x",))))]
+    assert query_for(GATEWAY, arms, 2 * SECOND, "") == (
         '{__name__=~"envoy_cluster_upstream_rq_xx|envoy_cluster_upstream_rq_time_bucket",'
-        'envoy_cluster_name=~"httproute/demo/chat\\\\.v1/rule/2/backend/(0|1|2)"}[2s]'
+        'envoy_cluster_name=~"httproute/demo/chat\\\\.v1/rule/2/backend/0|x"}[2s]'
     )
