@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 from kube_client import ApiError, KubeClient
+from route_shares import as_meant
 
 Object = dict[str, Any]
 REVISION = "pawl.dev/revision"
@@ -96,7 +97,7 @@ class ClusterPlayer:
             parent = {"parentRef": {"name": "gw"}, "controllerName": "example.com/gw", "conditions": conditions}
             self._status("gateway.networking.k8s.io/v1", "HTTPRoute", route["metadata"]["name"], {"parents": [parent]})
             backends = route["spec"]["rules"][0].get("backendRefs") or []
-            entry = tuple((b["name"], b.get("weight", 1)) for b in backends)
+            entry = tuple(as_meant((b["name"], b.get("weight", 1)) for b in backends))
             if not self.weights or self.weights[-1][1] != entry:
                 self.weights.append((datetime.now(UTC), entry))
 

@@ -12,6 +12,7 @@ from kube_client import KubeClient
 from operator_process import MODULE, OperatorProcess, launch_operator
 from polling import wait_until
 from rollout_objects import component, route
+from route_shares import as_meant
 
 from apiserver import ApiServer
 
@@ -63,9 +64,9 @@ class Stage:
         self.server.patch(PAWL, "Rollout", name, {"spec": {"candidate": version}}, self.namespace)
 
     def backends(self) -> list[tuple[str, int]]:
-        """Read the backends of the route's first rule."""
+        """Read the backends of the route's first rule, as they are meant."""
         found = self.server.get(GATEWAY, "HTTPRoute", "chat", self.namespace)
-        return [(b["name"], b.get("weight", 1)) for b in found["spec"]["rules"][0].get("backendRefs") or []]
+        return as_meant((b["name"], b.get("weight", 1)) for b in found["spec"]["rules"][0].get("backendRefs") or [])
 
     def reasons(self) -> list[str]:
         """Return the reasons of the events so far, oldest first."""

@@ -73,8 +73,23 @@ def test_a_release_is_candidate_then_stable_with_marks_on_both() -> None:
     assert [(e["name"], e["weight"]) for e in rule["backendRefs"]] == [("chat-bbbbbbbbbb", 25), ("chat-aaaaaaaaaa", 75)]
 
 
-def test_outside_a_release_stable_has_it_all() -> None:
-    assert shape(patched(route([]), wanted(0, candidate=None))) == [("chat-aaaaaaaaaa", 100)]
+def test_outside_a_release_stable_has_it_all_in_both_places() -> None:
+    """A cluster that is made or dropped while users are sent to it loses requests, so both last."""
+    alone = patched(route([]), wanted(0, candidate=None))
+    assert shape(alone) == [("chat-aaaaaaaaaa", 1), ("chat-aaaaaaaaaa", 999_999)]
+    state = read_state(alone, "infer", OURS)
+    assert state is not None
+    assert [(entry.service, entry.arm) for entry in state.ours] == [("chat-aaaaaaaaaa", "stable")]
+    assert state.candidate_share(STABLE.revision) == 100
+
+
+@pytest.mark.parametrize(("weight", "written"), [(0, (1, 999_999)), (1, (1, 99)), (99, (99, 1)), (100, (999_999, 1))])
+def test_no_arm_ever_has_weight_0_and_its_share_reads_as_meant(weight: int, written: tuple[int, int]) -> None:
+    found = patched(route([]), wanted(weight))
+    assert tuple(entry[1] for entry in shape(found)) == written
+    state = read_state(found, "infer", OURS)
+    assert state is not None
+    assert state.candidate_share(CANDIDATE.revision) == weight
 
 
 def test_a_rule_that_says_it_already_is_not_patched() -> None:
@@ -111,7 +126,7 @@ def test_strangers_keep_place_filters_and_share() -> None:
     assert shape(during) == [(CANDIDATE.service, 90), (STABLE.service, 810), ("legacy", 300)]
     assert backends[2] == STRANGER | {"weight": 300}
     after = patched(patched(during, wanted(50)), wanted(0, candidate=None))
-    assert shape(after) == [(STABLE.service, 900), ("legacy", 300)]
+    assert shape(after) == [(STABLE.service, 1), (STABLE.service, 999_899), ("legacy", 333_300)]
 
 
 def test_a_stranger_with_the_default_weight_keeps_half() -> None:
@@ -222,6 +237,11 @@ ENTRIES = st.lists(
     max_size=5,
     unique_by=lambda entry: entry["name"],
 )
+
+
+def test_beside_strangers_with_nearly_everything_an_arm_goes_cold_rather_than_take_their_share() -> None:
+    found = route([{"name": STABLE.service, "weight": 1}, {"name": "legacy", "weight": 9_000}])
+    assert shape(patched(found, wanted(0)))[0] == (CANDIDATE.service, 0)
 
 
 @given(entries=ENTRIES, weights=st.lists(st.integers(0, 100), min_size=1, max_size=6))
