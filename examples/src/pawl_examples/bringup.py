@@ -45,13 +45,13 @@ class Grounds:
 
 
 def prepare(phases: Phases, folder: Path, report: Callable[[str], None]) -> Grounds:
-    """Bring the cluster up, build the images and train, beside each other; then load the images."""
+    """Bring the cluster up, build the images and train, beside each other; each image is loaded once it is built."""
     with ThreadPoolExecutor(3, "bring-up") as pool:
         cluster = pool.submit(_timed, phases, "cluster and add-ons", lambda: up(Size.NODE, ADDONS, report=report))
-        built = pool.submit(_timed, phases, "images built", lambda: images.build(NAMES, report))
+        loaded = pool.submit(_timed, phases, "images built and loaded", lambda: _build_and_load(cluster, report))
         trained = pool.submit(_timed, phases, "training and golden evaluation", lambda: train(folder / "model"))
-        loaded = pool.submit(_load, phases, cluster, built)
-        return Grounds(loaded.result(), trained.result())
+        loaded.result()
+        return Grounds(cluster.result(), trained.result())
 
 
 def set_up(phases: Phases, grounds: Grounds, times: Times, counted: Numbers) -> Stand:
@@ -79,11 +79,18 @@ def _gateway(cluster: Cluster, kube: Kube) -> str:
     return gateway
 
 
-def _load(phases: Phases, cluster: "Future[Cluster]", built: "Future[list[str]]") -> Cluster:
-    up_now, names = cluster.result(), built.result()
-    with phases.phase("images loaded"):
-        up_now.load_images(names)
-    return up_now
+def _build_and_load(cluster: "Future[Cluster]", report: Callable[[str], None]) -> None:
+    with ThreadPoolExecutor(1, "load") as pool:
+        loads = []
+        for name in NAMES:
+            built = images.build([name], report)
+            loads.append(pool.submit(_load, cluster, built))
+        for load in loads:
+            load.result()
+
+
+def _load(cluster: "Future[Cluster]", names: list[str]) -> None:
+    cluster.result().load_images(names)
 
 
 def _timed(phases: Phases, name: str, work: Callable[[], T]) -> T:

@@ -96,17 +96,23 @@ class History:
 
 
 def describe(status: Json) -> str:
-    """One short phrase for where a Rollout stands: the phase, and the step, weight and verdict of a live release."""
+    """One short phrase for where a Rollout stands: release, step, weight and verdict, or the phase and the revision.
+
+    While a weight is being asked for, the verdict belongs to the step before, so it is left out.
+    """
     phase = status.get("phase") or "Pending"
     release = status.get("release") or {}
-    if not release or (release.get("state") in ENDED and phase not in {"Baking", "RollingBack"}):
+    if phase not in {"Progressing", "Paused", "RollingBack"} or not release:
         return f"{phase} {(status.get('stable') or {}).get('revision', '')}".strip()
-    parts = [f"{phase} r{release.get('number')}"]
-    if release.get("step"):
-        parts.append(f"step {release['step']}/{release.get('totalSteps', '?')} {weight_of(status)} %")
-    if phase == "Progressing" and status.get("verdict"):
-        parts.append(str(status["verdict"]))
-    return " ".join(parts)
+    number, step = f"r{release.get('number')}", int(release.get("step") or 0)
+    if phase == "RollingBack" or step == 0:
+        return f"{number} {'rolling back' if phase == 'RollingBack' else 'preparing'}"
+    place = f"{number} {step}/{release.get('totalSteps', '?')}"
+    traffic = status.get("traffic") or {}
+    if not release.get("stepStartedAt") or traffic.get("opId"):
+        return f"{place} to {traffic.get('desired', 0)}%"
+    paused = " paused" if phase == "Paused" else ""
+    return f"{place} {weight_of(status)}%{paused} {status.get('verdict') or ''}".strip()
 
 
 def weight_of(status: Json) -> int:
@@ -127,17 +133,18 @@ def asked_weight(release: Json, step: int) -> int:
 
 
 def _record_step(record: ReleaseRecord, release: Json, status: Json) -> None:
-    step = int(release.get("step") or 0)
-    if step == 0:
-        return
-    own = record.steps.setdefault(step, StepRecord(asked_weight(release, step)))
-    verdict = status.get("verdict") or ""
-    if verdict and verdict != own.verdict:
-        own.verdict = verdict
-        own.verdicts.append(verdict)
-    for evidence in status.get("evidence") or []:
-        if evidence.get("step", step) == step:
-            own.evidence[evidence["metric"]] = evidence
+    judged = status.get("evidence") or []
+    step, verdict = int(release.get("step") or 0), status.get("verdict") or ""
+    if verdict == "Pass" and not release.get("stepStartedAt"):
+        # The pass that raises a step writes down what let it: verdict and evidence of the step before.
+        step = max((int(one["step"]) for one in judged), default=step)
+    for number in {step, *(int(one["step"]) for one in judged)} - {0}:
+        record.steps.setdefault(number, StepRecord(asked_weight(release, number)))
+    for one in judged:
+        record.steps[one["step"]].evidence[one["metric"]] = one
+    if step and verdict and record.steps[step].verdicts[-1:] != [verdict]:
+        record.steps[step].verdict = verdict
+        record.steps[step].verdicts.append(verdict)
 
 
 def _rollback_of(status: Json, number: int) -> Json:

@@ -62,8 +62,16 @@ def apply_application(kube: Kube, trained: Trained, times: Times, counted: Numbe
     for name in ("gateway", "route", "component"):
         kube.apply(*read_manifest(MANIFESTS / f"{name}.yaml"))
     [rollout] = read_manifest(MANIFESTS / "rollout.yaml")
+    _forget_candidate(kube)
     rollout["spec"]["initialStable"]["digest"] = trained.digest
     kube.apply(compress(rollout, times, counted))
+
+
+def _forget_candidate(kube: Kube) -> None:
+    # A new serve template makes a new revision of the last candidate of an earlier run, which would be released.
+    if kube.run("-n", NAMESPACE, "get", "rollouts.pawl.dev", ROLLOUT, "--ignore-not-found", "-o", "name").strip():
+        changes = '{"spec": {"candidate": null}}'
+        kube.run("-n", NAMESPACE, "patch", "rollouts.pawl.dev", ROLLOUT, "--type=merge", "-p", changes)
 
 
 def source() -> str:
