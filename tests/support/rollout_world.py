@@ -324,20 +324,22 @@ class RolloutWorld:
                 self.pods.pop(action.revision, None)
             case act.PatchRoute():
                 self._patch(action)
-            case act.EnsureStickyPolicy():
-                self.policy = True
-            case act.RemoveStickyPolicy():
-                self.policy = False
+            case act.EnsureStickyPolicy() | act.RemoveStickyPolicy():
+                self.policy = isinstance(action, act.EnsureStickyPolicy)
             case act.TakeClaim():
                 if self.claim.holder is None:
                     self.claim = ClaimState(held=True, holder="Rollout/facts")
             case act.ReleaseClaim():
                 self.claim = ClaimState()
-            case act.AddFinalizer():
-                self.finalizers.add(act.FINALIZER)
-            case act.RemoveFinalizer():
-                self.finalizers.discard(act.FINALIZER)
-                self.gone = self.deleting_since is not None
+            case act.AddFinalizer() | act.RemoveFinalizer():
+                self._finalizer(add=isinstance(action, act.AddFinalizer))
+
+    def _finalizer(self, *, add: bool) -> None:
+        if add:
+            self.finalizers.add(act.FINALIZER)
+        else:
+            self.finalizers.discard(act.FINALIZER)
+            self.gone = self.deleting_since is not None
 
     def _ensure(self, action: act.EnsureWorkload) -> None:
         had = self.pods.get(action.revision)
@@ -414,9 +416,8 @@ class RolloutWorld:
         return MetricEvidence("accuracy", step, counts.batch, self.now, self.looked_at, arms, paired, label_rate=50.0)
 
     def _fingerprint(self) -> object:
-        return (self.status, self.backends, self.mirrors, self.policy, self.claim, frozenset(self.finalizers)) + tuple(
-            (revision, pods.replicas, pods.wanted.owned) for revision, pods in sorted(self.pods.items())
-        )
+        pods = tuple((name, pods.replicas, pods.wanted.owned) for name, pods in sorted(self.pods.items()))
+        return (self.status, self.backends, self.mirrors, self.policy, self.claim, frozenset(self.finalizers), pods)
 
 
 def _arm(users: int, ratio: float) -> RatioSums:

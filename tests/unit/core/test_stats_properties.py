@@ -28,7 +28,7 @@ def test_binomial_tail_equals_scipy(trials, at_most):
         assert exp(got) == pytest.approx(float(oracle.bdtr(min(at_most, trials), trials, 0.5)), rel=1e-8)
 
 
-@given(FINITE, st.floats(0, 1000), st.floats(0.1, 100))
+@given(FINITE, st.floats(10, 1000), st.floats(0.1, 100))
 def test_the_two_sides_of_the_mixture_average_to_the_whole(total, variance, rho):
     sides = [exp(normal_mixture.log_one_sided(sign * total, variance, rho)) for sign in (1, -1)]
     assert fsum(sides) / 2 == pytest.approx(exp(normal_mixture.log_two_sided(total, variance, rho)), rel=1e-9)
@@ -41,12 +41,12 @@ def test_the_one_sided_bound_is_where_the_mixture_reaches_one_over_alpha(varianc
     assert height <= normal_mixture.two_sided_bound(variance, rho, alpha)
 
 
-@given(st.integers(1, 10**7), st.floats(0.001, 0.2), st.integers(10, 10**6))
+@given(st.integers(100, 10**7), st.floats(0.001, 0.05), st.integers(10, 1000))
 def test_one_sided_is_tighter_than_two_sided_and_both_are_wider_than_fixed(n, alpha, expected):
     one = asymptotic_cs.one_sided_width(n, 1.0, alpha=alpha, expected=expected)
     two = asymptotic_cs.two_sided_width(n, 1.0, alpha=alpha, expected=expected)
     assert -oracle.ndtri(alpha) < one
-    assert one <= two * 1.05
+    assert one <= two
     assert -oracle.ndtri(alpha / 2) < two
 
 

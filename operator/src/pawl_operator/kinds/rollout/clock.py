@@ -6,6 +6,7 @@ Ends are absolute times in the status. A clock that jumps back only makes a hold
 from pawl.durations import parse_duration
 from pawl.schedule import next_firing, parse_cron, window_open, zone_of
 from pawl.verdicts import Judgement
+from pawl_operator.kinds.rollout.conditions import wake_for_route
 from pawl_operator.kinds.rollout.draft import Draft
 from pawl_operator.kinds.rollout.drift import Sight
 from pawl_operator.kinds.rollout.judging import last_good
@@ -50,6 +51,7 @@ def may_raise(draft: Draft, route: RouteState) -> bool:
         draft.say(Reason.SUSPENDED, f"release {number} is suspended; rollback stays possible")
         return False
     if not route.programmed:
+        wake_for_route(draft)
         draft.say(Reason.NOT_PROGRAMMED, f"release {number} waits until the gateway confirms the route")
         return False
     windows = [(window, parse_duration(window.duration)) for window in draft.spec.step_windows]

@@ -1,11 +1,11 @@
 """Conditions of a Rollout (KEP-1623): the transition time moves only when the status does."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
 from pawl.api.meta import Condition
 from pawl.api.rollout_status import RolloutStatus
-from pawl_operator.kinds.rollout.draft import MESSAGE_LIMIT, Draft
+from pawl_operator.kinds.rollout.draft import LATER, MESSAGE_LIMIT, SOON, Draft
 from pawl_operator.kinds.rollout.reasons import Reason
 
 Kind = Literal[
@@ -34,6 +34,13 @@ Value = Literal["True", "False", "Unknown"]
 def condition(status: RolloutStatus, kind: Kind) -> Condition | None:
     """Return a condition, if it was ever set."""
     return next((entry for entry in status.conditions if entry.type == kind), None)
+
+
+def wake_for_route(draft: Draft) -> None:
+    """Look again soon while the gateway takes the route over, and less often once that takes long."""
+    had = condition(draft.status, "TrafficVerified")
+    waited = draft.now - had.last_transition_time if had is not None and had.status == "False" else timedelta(0)
+    draft.wake(SOON if waited < 3 * LATER else LATER)
 
 
 def truth(value: bool) -> Value:

@@ -5,7 +5,8 @@ minutes.
 from datetime import timedelta
 
 from pawl_operator.kinds.rollout.actions import FINALIZER, DeleteWorkload, PatchRoute, ReleaseClaim, RemoveFinalizer
-from pawl_operator.kinds.rollout.draft import SOON, Draft
+from pawl_operator.kinds.rollout.conditions import wake_for_route
+from pawl_operator.kinds.rollout.draft import Draft
 from pawl_operator.kinds.rollout.reasons import Reason
 from pawl_operator.kinds.rollout.route_target import last_number, matches, serves_stable_only
 from pawl_operator.kinds.rollout.upkeep import keep_stable, outlives
@@ -35,7 +36,7 @@ def depart(draft: Draft) -> None:
             draft.act(DeleteWorkload(draft.previous.revision))
         _go(draft)
         return
-    draft.wake(SOON)
+    wake_for_route(draft)
     if not matches(route, wanted):
         draft.act(wanted)
     draft.say(Reason.DELETED, f"deleted: waiting until the route is verified at stable {stable.revision}")

@@ -11,7 +11,7 @@ our own unfinished rollback    go on with it (the step mark 0 tells it from a pe
 
 from enum import Enum, auto
 
-from pawl_operator.kinds.rollout.conditions import set_condition
+from pawl_operator.kinds.rollout.conditions import set_condition, wake_for_route
 from pawl_operator.kinds.rollout.draft import SOON, Draft
 from pawl_operator.kinds.rollout.reasons import Reason
 from pawl_operator.kinds.rollout.route_target import matches, on_route, target
@@ -105,7 +105,7 @@ def _report(draft: Draft, route: RouteState, sight: Sight) -> None:
     elif sight is Sight.WAITING:
         message = f"the gateway has not confirmed the route yet {route.message}".strip()
         set_condition(draft, "TrafficVerified", "False", Reason.NOT_PROGRAMMED, message)
-        draft.wake(SOON)
+        wake_for_route(draft)
     else:
         set_condition(draft, "TrafficVerified", "False", Reason.SHIFTING, "the route is being changed")
     if sight is Sight.GIVEN_UP:

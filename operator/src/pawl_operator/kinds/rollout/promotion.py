@@ -26,7 +26,8 @@ def promote(draft: Draft) -> None:
     until = draft.now + parse_duration(release.plan.bake.duration)
     draft.set(stable=stable)
     draft.set_release(state="Baking", bake_until=until, hold_until=None, step_deadline=None, paused=None)
-    message = f"revision {release.revision} is stable now; {draft.previous.revision} stays ready until {until:%Y-%m-%d %H:%M:%S}"
+    kept = f"{draft.previous.revision} stays ready until {until:%Y-%m-%d %H:%M:%S}"
+    message = f"revision {release.revision} is stable now; {kept}"
     draft.say(Reason.PROMOTED, message)
     draft.event("Normal", Reason.PROMOTED, message)
     draft.wake(SOON)

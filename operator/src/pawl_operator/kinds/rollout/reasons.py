@@ -38,7 +38,6 @@ class Reason(StrEnum):
     AWAITING_WINDOW = "AwaitingWindow"
     AWAITING_APPROVAL = "AwaitingApproval"
     AWAITING_READINESS = "AwaitingReadiness"
-    APPROVED = "Approved"
     SUSPENDED = "Suspended"
     STALLED = "Stalled"
     PROMOTED = "Promoted"

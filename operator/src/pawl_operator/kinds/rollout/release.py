@@ -11,7 +11,7 @@ from pawl.durations import parse_duration
 from pawl.verdicts import Judgement
 from pawl_operator.kinds.rollout import clock, leaving
 from pawl_operator.kinds.rollout.actions import FINALIZER, AddFinalizer
-from pawl_operator.kinds.rollout.draft import LATER, SOON, Draft
+from pawl_operator.kinds.rollout.draft import LATER, Draft
 from pawl_operator.kinds.rollout.drift import Sight, brake_message, correct, look
 from pawl_operator.kinds.rollout.intent import intend
 from pawl_operator.kinds.rollout.judging import consider
@@ -38,7 +38,6 @@ def prepare(draft: Draft, route: RouteState) -> None:
         draft.say(Reason.PREPARING, f"release {release.number}: candidate {release.revision} is ready")
         if held and policy_settled(draft) and clock.may_raise(draft, route):
             intend(draft, 1)
-        draft.wake(LATER)
         return
     draft.say(Reason.PREPARING, f"release {release.number}: candidate {release.revision} is getting ready")
     if release.ready_deadline is not None and draft.now >= release.ready_deadline:
@@ -73,7 +72,6 @@ def _go_on(draft: Draft, route: RouteState, sight: Sight, judgement: Judgement) 
     elif release.step_started_at is None:
         weight = draft.status.traffic.desired
         draft.say(Reason.SHIFTING, f"release {release.number}, step {release.step}: shifting to {weight} percent")
-        draft.wake(SOON)
     elif sight is not Sight.VERIFIED:
         draft.say(Reason.NOT_PROGRAMMED, f"release {release.number} waits until the route is as asked")
     elif not clock.hold_over(draft):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from pawl.api.rollout_status import MAX_HISTORY, MAX_REJECTED, HistoryEntry, Outcome, Rejected, RollbackStatus
-from pawl_operator.kinds.rollout.conditions import set_condition
+from pawl_operator.kinds.rollout.conditions import set_condition, wake_for_route
 from pawl_operator.kinds.rollout.draft import SOON, Draft
 from pawl_operator.kinds.rollout.reasons import Reason
 from pawl_operator.kinds.rollout.route_target import both, matches, on_route, serves_stable_only, target
@@ -67,7 +67,7 @@ def go_on(draft: Draft, route: RouteState) -> None:
         _finish(draft)
     else:
         set_condition(draft, "TrafficVerified", "False", Reason.ROLLING_BACK, "the route is going back to stable")
-    draft.wake(SOON)
+        wake_for_route(draft)
 
 
 def close(draft: Draft, outcome: Outcome, message: str) -> None:
