@@ -20,6 +20,11 @@ JUNIT = LOGS / "prove.xml"
 
 # Warm budgets in minutes; a level that breaks its own moves its dearest test to `prove`.
 LEVELS = {"unit": 3, "apiserver": 5, "services": 3, "faults": 5, "cluster": 11}
+# Files of these levels run side by side: much of their time is waiting for processes and servers.
+BESIDE = {
+    level: ["-n", workers, "--dist", "loadfile"]
+    for level, workers in {"unit": "2", "apiserver": "2", "services": "3", "faults": "2"}.items()
+}
 BACKGROUND = {
     "build": (["-m", "pawl_devcluster", "build"], {"apiserver", "faults", "cluster"}),
     "images": (["-m", "pawl_devcluster", "images"], {"cluster"}),
@@ -89,7 +94,7 @@ def main() -> int:
         parser.error(f"unknown level {', '.join(sorted(unknown))}; choose from {', '.join(LEVELS)}, prove")
     background = start_background(levels)
     try:
-        results = [run_level(level, PROVE if level == "prove" else []) for level in levels]
+        results = [run_level(level, PROVE if level == "prove" else BESIDE.get(level, [])) for level in levels]
     finally:
         for process in background.values():
             if process.poll() is None:
