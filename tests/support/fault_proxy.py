@@ -108,16 +108,22 @@ async def _serve(proxy: FaultProxy, started: threading.Event, stop: threading.Ev
     context = ssl.create_default_context(cafile=str(proxy.server.ca))
     timeout = aiohttp.ClientTimeout(total=None)
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=context, limit=0), timeout=timeout) as session:
-        app = web.Application(client_max_size=16 * 1024 * 1024)
-        proxy.session = session
-        app.router.add_route("*", "/{tail:.*}", proxy.handle)
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)
-        await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", 0)
-        await site.start()
-        port = runner.addresses[0][1]
-        proxy.url = f"http://127.0.0.1:{port}"
-        started.set()
-        await asyncio.to_thread(stop.wait)
-        proxy.cut_watches()
-        await runner.cleanup()
+        await _serve_through(session, proxy, started, stop)
+    # TLS connections say goodbye after the session is closed; a loop that ends at once leaves them open.
+    await asyncio.sleep(0.25)
+
+
+async def _serve_through(
+    session: aiohttp.ClientSession, proxy: FaultProxy, started: threading.Event, stop: threading.Event
+) -> None:
+    app = web.Application(client_max_size=16 * 1024 * 1024)
+    proxy.session = session
+    app.router.add_route("*", "/{tail:.*}", proxy.handle)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    proxy.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    started.set()
+    await asyncio.to_thread(stop.wait)
+    proxy.cut_watches()
+    await runner.cleanup()

@@ -37,7 +37,7 @@ class Health:
     def dead_because(self) -> str:
         """Return why the process should be restarted; empty when it is alive."""
         if self.lease_age() > self.max_lease_age:
-            return f"the lease was last looked at {self.lease_age():.0f} s ago"
+            return f"the thread that holds the lease last went round {self.lease_age():.0f} s ago"
         if self.lag > self.max_lag:
             return f"the event loop lags {self.lag:.1f} s behind"
         if self.standing_by:

@@ -41,7 +41,8 @@ class LeaseHolder:
         self._acquired = threading.Event()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._main, name="lease", daemon=True)
-        self.last_look = monotonic()
+        self.last_round = monotonic()
+        """When this thread last went round, whatever came of it: an API server that is gone is no reason to restart."""
 
     @property
     def leading(self) -> bool:
@@ -79,11 +80,13 @@ class LeaseHolder:
         sight: LeaseSight | None = None
         renewed = monotonic()
         while not self._stop.is_set():
+            # The moment before the request counts: a slow answer must not stretch the time we believe to hold it.
+            self.last_round = asked = monotonic()
             try:
                 async with asyncio.timeout(self._times.renew_deadline / 2):
-                    step, sight = await self._look(kube, sight)
+                    step, sight = await self._look(kube, sight, asked)
                 if step in (LeaseStep.ACQUIRE, LeaseStep.RENEW):
-                    renewed = self.last_look
+                    renewed = asked
             except (PawlError, TimeoutError) as error:
                 log.warning("lease could not be renewed or read", error=str(error) or type(error).__name__)
                 step = LeaseStep.WAIT
@@ -95,9 +98,7 @@ class LeaseHolder:
             await asyncio.to_thread(self._stop.wait, self._times.retry)
         await self._give_back(kube)
 
-    async def _look(self, kube: KubePort, sight: LeaseSight | None) -> tuple[LeaseStep, LeaseSight]:
-        # The moment before the request counts: a slow answer must not stretch the time we believe to hold it.
-        asked = monotonic()
+    async def _look(self, kube: KubePort, sight: LeaseSight | None, asked: float) -> tuple[LeaseStep, LeaseSight]:
         lease = await kube.get(self._ref)
         step, seen = next_step(lease, self._me, sight=sight, leading=self.leading, now=asked, times=self._times)
         if step in (LeaseStep.ACQUIRE, LeaseStep.RENEW):
@@ -116,7 +117,6 @@ class LeaseHolder:
             if not self.leading:
                 log.info("lease acquired", lease=str(self._ref), me=self._me)
             self._acquired.set()
-        self.last_look = asked
         return step, seen
 
     async def _give_back(self, kube: KubePort) -> None:

@@ -80,7 +80,7 @@ async def run(settings: Settings, credentials: Credentials, opener: OpenPort) ->
 
     ref = Ref(LEASES, settings.lease_namespace, settings.lease_name)
     lease = LeaseHolder(lease_port, ref, settings.pod_name, settings.lease)
-    health.lease_age = lambda: monotonic() - lease.last_look
+    health.lease_age = lambda: monotonic() - lease.last_round
     runner = await serve(build_app(health, metrics), settings.http_host, settings.http_port)
     lag = asyncio.create_task(watch_lag(health, metrics), name="loop lag")
     lease.start()

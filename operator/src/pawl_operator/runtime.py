@@ -87,49 +87,45 @@ def build_runtime(settings: Settings, kube: KubePort, metrics: OperatorMetrics, 
             targets.stale = True
             evidence.wake()
 
-    watches = Watches(
-        kube,
-        store,
-        queue,
-        metrics,
-        health,
-        settings.namespaces,
-        on_change=changed,
-    )
+    store.on_change = changed
+    watches = Watches(kube, store, queue, metrics, health, settings.namespaces)
     health.oldest_work = queue.oldest_age
     return Runtime(settings, metrics, store, queue, watches, evidence)
 
 
 class _Targets:
-    """The Rollouts with a live release, looked up again only after something changed."""
+    """The Rollouts with a live release; one is read again only when it or its route changed."""
 
     def __init__(self, store: ObjectStore, settings: Settings) -> None:
         self._store = store
         self._gateway = settings.gateway_metrics
         self._targets: Sequence[EvidenceTarget] = ()
+        self._read: dict[str, tuple[tuple[str, str], EvidenceTarget | None]] = {}
         self.refs: dict[str, Ref] = {}
         self.stale = True
 
     def current(self) -> Sequence[EvidenceTarget]:
         if self.stale:
-            bodies = self._store.list(ROLLOUTS)
-            found = [(body, target) for body in bodies if (target := self._target(body)) is not None]
-            self._targets = [target for _, target in found]
-            self.refs = {target.uid: _ref(body) for body, target in found}
+            bodies = [body for body in self._store.list(ROLLOUTS) if (body.get("status") or {}).get("release")]
+            self._read = {body["metadata"]["uid"]: self._target(body) for body in bodies}
+            self._targets = [target for _, target in self._read.values() if target is not None]
+            self.refs = {body["metadata"]["uid"]: _ref(body) for body in bodies}
             self.stale = False
         return self._targets
 
-    def _target(self, body: Object) -> EvidenceTarget | None:
-        if not (body.get("status") or {}).get("release"):
-            return None
+    def _target(self, body: Object) -> tuple[tuple[str, str], EvidenceTarget | None]:
+        metadata, name = body["metadata"], (body["spec"].get("routeRef") or {}).get("name")
+        route = self._store.get(Ref(HTTP_ROUTES, metadata["namespace"], name)) if name else None
+        versions = metadata["resourceVersion"], route["metadata"]["resourceVersion"] if route is not None else ""
+        known = self._read.get(metadata["uid"])
+        if known is not None and known[0] == versions:
+            return known
         try:
             rollout = Rollout.from_cluster(body)
         except ValidationError:
-            return None
-        reference = rollout.spec.route_ref
-        namespace = body["metadata"]["namespace"]
-        route = self._store.get(Ref(HTTP_ROUTES, namespace, reference.name)) if reference is not None else None
-        return evidence_target(rollout, body["metadata"]["uid"], namespace, route, gateway=self._gateway)
+            return versions, None
+        uid, namespace = metadata["uid"], metadata["namespace"]
+        return versions, evidence_target(rollout, uid, namespace, route, gateway=self._gateway)
 
 
 def _enqueue(queue: WorkQueue[Ref], targets: _Targets, uid: str) -> None:

@@ -18,7 +18,9 @@ _DROPPED_ANNOTATION = "kubectl.kubernetes.io/last-applied-configuration"
 class ObjectStore:
     """Bodies by address; one per process, used from one loop."""
 
-    def __init__(self) -> None:
+    def __init__(self, on_change: Callable[[Resource], None] = lambda _: None) -> None:
+        self.on_change = on_change
+        """Hears of every change, those by our own writes included."""
         self._bodies: dict[tuple[Resource, str], dict[str, Object]] = {}
         self._gone: OrderedDict[str, None] = OrderedDict()
 
@@ -32,6 +34,7 @@ class ObjectStore:
         if held is not None and _version(held) >= _version(raw) and held["metadata"]["uid"] == metadata["uid"]:
             return False
         shelf[metadata["name"]] = trim(resource, raw)
+        self.on_change(resource)
         return True
 
     def remove(self, resource: Resource, raw: Mapping[str, Any]) -> None:
@@ -44,6 +47,7 @@ class ObjectStore:
         held = shelf.get(metadata["name"])
         if held is not None and held["metadata"]["uid"] == metadata["uid"]:
             del shelf[metadata["name"]]
+            self.on_change(resource)
 
     def get(self, ref: Ref) -> Object | None:
         """Return one body, or None."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import structlog
@@ -23,7 +23,7 @@ PRIME_PAUSE = 2.0
 
 
 class Watches:
-    """Keeps the store true. `on_change` hears of every change."""
+    """Keeps the store true, and tells the queue what changed."""
 
     def __init__(
         self,
@@ -33,13 +33,10 @@ class Watches:
         metrics: OperatorMetrics,
         health: Health,
         namespaces: Sequence[str],
-        *,
-        on_change: Callable[[Resource], None],
     ) -> None:
         self._kube, self._store, self._queue = kube, store, queue
         self._metrics, self._health = metrics, health
         self._scopes: Sequence[str | None] = list(namespaces) or [None]
-        self._on_change = on_change
         self._served: dict[Resource, bool] = {}
 
     def served(self, resource: Resource) -> bool:
@@ -133,7 +130,6 @@ class Watches:
     def _changed(self, resource: Resource, body: dict[str, Any]) -> None:
         for key in keys_for(resource, body, self._store):
             self._queue.add(key)
-        self._on_change(resource)
 
     def _enqueue_all(self) -> None:
         # Spread over a few seconds, so that a large fleet does not come due in one instant.

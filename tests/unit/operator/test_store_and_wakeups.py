@@ -1,7 +1,9 @@
 """The store keeps the newest trimmed body of each object; a change wakes exactly those who care."""
 
+from datetime import UTC, datetime
 from typing import Any
 
+from pawl_operator.kinds.conditions import RECONCILED, with_condition, without_condition
 from pawl_operator.kube.resources import (
     COMPONENTS,
     DEPLOYMENTS,
@@ -113,8 +115,6 @@ def test_a_component_wakes_itself_and_its_rollouts_and_other_kinds_only_themselv
 
 
 def test_a_claim_is_free_when_its_holder_is_gone() -> None:
-    from datetime import UTC, datetime
-
     ref = claim_ref("demo", "chat", "infer")
     lease = claim_body(None, ref, "a", "uid-a", {"uid": "uid-a"}, datetime.now(UTC))
     assert read_claim(lease, "uid-a", lambda *_: True).held
@@ -130,3 +130,31 @@ def test_claim_names_are_valid_and_tell_rules_apart() -> None:
     }
     assert len(names) == 9
     assert all(len(name) <= 253 and name == name.lower() for name in names)
+
+
+def test_every_change_is_told_and_nothing_else() -> None:
+    heard: list[Resource] = []
+    store = ObjectStore(heard.append)
+    store.put(ROLLOUTS, body("a", 5))
+    store.put(ROLLOUTS, body("a", 5))
+    store.remove(ROLLOUTS, body("b", 5))
+    assert heard == [ROLLOUTS]
+    store.remove(ROLLOUTS, body("a", 6))
+    assert heard == [ROLLOUTS, ROLLOUTS]
+
+
+def test_a_condition_that_no_longer_holds_is_taken_away() -> None:
+    status = with_condition({}, "Accepted", "True", "Valid", "fine", generation=1, now=datetime.now(UTC))
+    failed = with_condition(status, RECONCILED, "False", "Forbidden", "no", generation=1, now=datetime.now(UTC))
+    assert [item["type"] for item in failed["conditions"]] == ["Accepted", RECONCILED]
+    assert without_condition(failed, RECONCILED) == status
+    assert without_condition({}, RECONCILED) == {}
+
+
+def test_a_condition_keeps_its_time_while_its_value_stays() -> None:
+    early, late = datetime(2026, 1, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC)
+    first = with_condition({}, "Accepted", "True", "Valid", "fine", generation=1, now=early)
+    again = with_condition(first, "Accepted", "True", "Valid", "fine", generation=2, now=late)
+    other = with_condition(again, "Accepted", "False", "Bad", "no", generation=3, now=late)
+    times = [status["conditions"][0]["lastTransitionTime"] for status in (first, again, other)]
+    assert times == ["2026-01-01T00:00:00Z", "2026-01-01T00:00:00Z", "2027-01-01T00:00:00Z"]

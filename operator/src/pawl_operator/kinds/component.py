@@ -6,7 +6,7 @@ from pydantic import ValidationError
 
 from pawl.api.component import Component
 from pawl.errors import InvalidSpec
-from pawl_operator.kinds.conditions import with_condition
+from pawl_operator.kinds.conditions import RECONCILED, with_condition, without_condition
 from pawl_operator.kube.port import KubePort, Object
 from pawl_operator.kube.resources import COMPONENTS, Ref
 from pawl_operator.kube.status import write_status
@@ -33,7 +33,7 @@ class ComponentController:
         generation = int(live["metadata"].get("generation") or 0)
         message = f"{len(component.spec.metrics)} metrics can be named by Rollouts and Experiments"
         status = with_condition(
-            live.get("status") or {},
+            without_condition(live.get("status") or {}, RECONCILED),
             "Accepted",
             "True",
             "Valid",

@@ -7,6 +7,8 @@ from typing import Any
 from pawl.api.meta import Condition
 
 MESSAGE_LIMIT = 1024
+RECONCILED = "Reconciled"
+"""Says that passes over an object fail; a pass that succeeds takes it away."""
 
 
 def with_condition(
@@ -29,6 +31,12 @@ def with_condition(
     others = [item for item in conditions if item.get("type") != kind]
     place = conditions.index(held) if held is not None else len(others)
     return dict(status) | {"conditions": [*others[:place], condition, *others[place:]]}
+
+
+def without_condition(status: Mapping[str, Any], kind: str) -> dict[str, Any]:
+    """Return `status` without one condition."""
+    kept = [item for item in status.get("conditions") or [] if item.get("type") != kind]
+    return dict(status) | ({"conditions": kept} if "conditions" in status else {})
 
 
 def _stamp(now: datetime) -> str:

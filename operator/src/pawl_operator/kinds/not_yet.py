@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from pawl_operator.kinds.conditions import with_condition
+from pawl_operator.kinds.conditions import RECONCILED, with_condition, without_condition
 from pawl_operator.kube.port import KubePort
 from pawl_operator.kube.resources import Ref
 from pawl_operator.kube.status import write_status
@@ -26,7 +26,13 @@ class NotYetController:
         generation = int(live["metadata"].get("generation") or 0)
         message = f"this version of Pawl does not act on {ref.resource.kind} objects yet; nothing will happen"
         status = with_condition(
-            live.get("status") or {}, "Accepted", "False", REASON, message, generation=generation, now=datetime.now(UTC)
+            without_condition(live.get("status") or {}, RECONCILED),
+            "Accepted",
+            "False",
+            REASON,
+            message,
+            generation=generation,
+            now=datetime.now(UTC),
         )
         written = await write_status(
             self._kube, ref, live, status | {"observedGeneration": generation, "phase": "Pending", "message": message}

@@ -12,6 +12,7 @@ anything else (a bug)  Reconciled=False, InternalError  with back-off, logged wi
 from dataclasses import dataclass
 
 from pawl.errors import Conflict, DependencyUnavailable, InvalidSpec, NotFound, PermissionDenied
+from pawl_operator.kinds.conditions import RECONCILED
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +37,10 @@ def outcome_of(error: Exception) -> Outcome:
         case InvalidSpec():
             return Outcome("InvalidSpec", condition="Accepted")
         case PermissionDenied():
-            return Outcome("Forbidden", condition="Reconciled")
+            return Outcome("Forbidden", condition=RECONCILED)
         case NotFound():
-            return Outcome("NotFound", condition="Reconciled")
+            return Outcome("NotFound", condition=RECONCILED)
         case DependencyUnavailable() | TimeoutError():
             return Outcome("Unavailable")
         case _:
-            return Outcome("InternalError", condition="Reconciled", bug=True)
+            return Outcome("InternalError", condition=RECONCILED, bug=True)

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import structlog
 
+from pawl_operator.kinds.conditions import RECONCILED, without_condition
 from pawl_operator.kinds.rollout.actions import AddFinalizer, PatchRoute, Plan, RemoveFinalizer
 from pawl_operator.kinds.rollout.apply import RolloutApplier, Subject
 from pawl_operator.kinds.rollout.decide import decide
@@ -65,7 +66,8 @@ class RolloutController:
                 live = self._store.get(ref) or live
             if done and isinstance(action, RemoveFinalizer):
                 self._forget_if_gone(ref)
-        written = await write_status(self._kube, ref, live, plan.status.to_wire()) if self._store.get(ref) else None
+        status = without_condition(plan.status.to_wire(), RECONCILED)
+        written = await write_status(self._kube, ref, live, status) if self._store.get(ref) else None
         if written is not None:
             self._store.put(ROLLOUTS, written)
         for note in plan.events:
