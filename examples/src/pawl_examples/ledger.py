@@ -79,8 +79,8 @@ def lost(rows: Iterable[Row], scenario: str) -> list[Row]:
 
 
 def share(rows: Iterable[Row], release: int, step: int) -> Share:
-    """What was seen in one step."""
-    own = [row for row in rows if (row.release, row.step) == (release, step) and row.status == 200]
+    """What was seen in one step; an answer that failed counts, as long as the gateway says whose it was."""
+    own = [row for row in rows if (row.release, row.step) == (release, step) and row.arm]
     candidate = [row for row in own if row.arm == CANDIDATE]
     return Share(len(own), len(_people(own)), len(candidate), len(_people(candidate)))
 

@@ -48,7 +48,7 @@ def go_on(kubeconfig: str, *, kept: bool) -> list[str]:
         return [
             "make demo KEEP=1                             # the same, and leave it running",
             "python -m pawl_devcluster up --addons gateway,prometheus   # an empty cluster to try your own on",
-            "less docs/tutorial/index.md                  # your first Rollout, step by step",
+            "less docs/tutorial/first-rollout.md          # your first Rollout, step by step",
         ]
     return [
         f"export KUBECONFIG={kubeconfig}",

@@ -16,6 +16,7 @@ from pawl_examples.traffic import Traffic
 
 BEGIN_SECONDS, END_SECONDS, CALM_SECONDS = 60.0, 420.0, 90.0
 OUTAGE_STEP = 2
+CALM = frozenset({"Healthy", "Degraded"})
 PROMETHEUS = ("-n", "monitoring", "deployment/prometheus")
 
 
@@ -78,7 +79,7 @@ class Releases:
 
     def _calm_down(self) -> None:
         # Requests that the leaving pods might lose belong to this release, so their drain is waited for.
-        self.follower.until(lambda history: history.phase == "Healthy", CALM_SECONDS)
+        self.follower.until(lambda history: history.phase in CALM, CALM_SECONDS)
         self.follower.until(lambda _: False, self.candidate.drain + 1)
 
     def _outage(self, number: int) -> str:

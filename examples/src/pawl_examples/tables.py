@@ -57,7 +57,7 @@ def releases_table(outcomes: Sequence[Outcome], rows: Sequence[Row]) -> Table:
 
 def bad_versions_table(outcomes: Sequence[Outcome], rows: Sequence[Row]) -> Table:
     """What each rolled-back version did before traffic was back."""
-    columns = ("release", "cause", "t0 harm", "t1 evidence", "t2 back", "t2-t1", "people", "requests", "lost")
+    columns = ("release", "cause", "t0 harm", "t1 evidence", "t2 back", "t2-t0", "t2-t1", "people", "requests", "lost")
     found = [
         _bad_row(outcome.scenario.key, outcome.record, rows)
         for outcome in outcomes
@@ -80,7 +80,7 @@ def exposed(record: ReleaseRecord, rows: Iterable[Row]) -> tuple[int, int]:
 
 def evidence_text(step: StepRecord) -> str:
     """The evidence of a step in a cell: each metric's estimate, interval and people."""
-    return "; ".join(_one_evidence(name, one) for name, one in sorted(step.evidence.items())) or "-"
+    return "\n".join(_one_evidence(name, one) for name, one in sorted(step.evidence.items())) or "-"
 
 
 def _model_row(model: Json) -> tuple[str, ...]:
@@ -98,7 +98,7 @@ def _model_row(model: Json) -> tuple[str, ...]:
 
 
 def _step_row(release: str, seen: Share, number: int, step: StepRecord) -> tuple[str, ...]:
-    detectable = "; ".join(f"{name} {one.get('detectable') or '-'}" for name, one in sorted(step.evidence.items()))
+    detectable = "\n".join(_short(one.get("detectable")) for _, one in sorted(step.evidence.items()))
     return (
         release,
         str(number),
@@ -120,6 +120,7 @@ def _bad_row(key: str, record: ReleaseRecord, rows: Sequence[Row]) -> tuple[str,
         _clock(rollback.get("t0")),
         _clock(rollback.get("t1")),
         _clock(rollback.get("t2")),
+        _between(rollback.get("t0"), rollback.get("t2")),
         _between(rollback.get("t1"), rollback.get("t2")),
         str(people),
         str(requests),
@@ -128,8 +129,12 @@ def _bad_row(key: str, record: ReleaseRecord, rows: Sequence[Row]) -> tuple[str,
 
 
 def _one_evidence(name: str, one: Json) -> str:
-    text = f"{name} {one.get('estimate', '?')} [{one.get('lower', '?')}, {one.get('upper', '?')}]"
-    return f"{text} of {one['users']} people" if one.get("users") is not None else text
+    estimate, lower, upper = (_short(one.get(key)) for key in ("estimate", "lower", "upper"))
+    return f"{name} {estimate} [{lower}, {upper}] n {one.get('users', '-')}"
+
+
+def _short(number: object) -> str:
+    return f"{float(number):.3f}" if isinstance(number, str) and number else "-"
 
 
 def _between(start: object, end: object) -> str:

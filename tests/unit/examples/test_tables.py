@@ -51,15 +51,15 @@ def test_steps_show_asked_and_seen_share_with_evidence() -> None:
     table = releases_table([Outcome(SLOW, RECORD)], ROWS)
     [cells] = table.rows
     assert cells[:3] == ("b r2", "1", "10 %")
-    assert cells[3] == "50% of 2"
-    assert cells[5:] == ("Fail", "latency -0.9 [-1, -0.8] of 30 people", "latency 0.2")
+    assert cells[3] == "67% of 3"
+    assert cells[5:] == ("Fail", "latency -0.900 [-1.000, -0.800] n 30", "0.200")
 
 
 def test_bad_versions_show_times_exposure_and_loss() -> None:
     table = bad_versions_table([Outcome(SLOW, RECORD), Outcome(TWIN, None)], ROWS)
     [cells] = table.rows
     assert cells[1] == "HarmProven"
-    assert cells[5:] == ("1.5 s", "1", "2", "1")
+    assert cells[5:] == ("5.5 s", "1.5 s", "1", "2", "1")
     assert len(cells) == len(table.columns)
 
 
