@@ -5,7 +5,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from pawl_devcluster.addons import gateway, prometheus
+from pawl_devcluster.addons import gateway, mlflow, prometheus
 from pawl_devcluster.addons.base import Addon, AddonContext
 from pawl_devcluster.addons.registry import chosen
 from pawl_devcluster.errors import DevclusterError
@@ -70,11 +70,13 @@ class Cluster:
         """Return the variables that tests and people use, as far as the parts are there."""
         node = self.source.node_address()
         found = prometheus.url(self.kubectl, node)
+        tracking = mlflow.url(self.kubectl, node)
         gateways = gateway.find_addresses(self.kubectl, node)
         return {
             "KUBECONFIG": str(self.kubeconfig),
             **({"PAWL_GATEWAY_ADDRESS": gateways[0]} if gateways else {}),
             **({"PAWL_PROMETHEUS_URL": found} if found else {}),
+            **({"MLFLOW_TRACKING_URI": tracking} if tracking else {}),
         }
 
 

@@ -34,6 +34,12 @@ class Build:
     labels: Mapping[str, str]
     arguments: Mapping[str, str] = field(default_factory=dict)
     secrets: Mapping[str, Path] = field(default_factory=dict)
+    context: str = "."
+
+    @property
+    def folder(self) -> str:
+        """The folder that the builder gets to see."""
+        return str(self.root / self.context)
 
     def options(self) -> list[str]:
         """Return the options that docker and buildah share."""
@@ -89,7 +95,7 @@ class Docker:
 
     def build(self, build: Build, report: Report) -> None:
         """Build one image."""
-        command = ["docker", "build", "--progress=plain", *build.options(), str(build.root)]
+        command = ["docker", "build", "--progress=plain", *build.options(), build.folder]
         _stream(command, report, steps=("#",), environment={"DOCKER_BUILDKIT": "1"})
 
     def label(self, name: str, label: str) -> str:
@@ -126,7 +132,7 @@ class Buildah:
         """Build one image."""
         settings = ["--isolation", "chroot", "--network", "host", "--layers", "--format", "docker"]
         _stream(
-            ["buildah", "build", *settings, *build.options(), str(build.root)],
+            ["buildah", "build", *settings, *build.options(), build.folder],
             report,
             steps=("STEP", "["),
             environment={},

@@ -1,25 +1,32 @@
-"""Pawl's own images: the Dockerfile of each, and what its content depends on."""
+"""The images that have a Dockerfile, Pawl's own and those of add-ons, and what the content of each depends on."""
 
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pawl_devcluster import versions
 from pawl_devcluster.errors import DevclusterError
 
 PREFIX = "localhost/pawl"
 INPUTS_LABEL = "pawl.dev/inputs"
-_SHARED = ("pyproject.toml", "uv.lock", ".dockerignore")
+_SHARED = ("pyproject.toml", "uv.lock", ".dockerignore", "*/pyproject.toml")
 
 
 @dataclass(frozen=True)
 class ImageRecipe:
-    """One image. `rooms` are the folders whose `src` goes in; `labels` tell tags of one content apart."""
+    """One image, made from `room`'s Dockerfile.
+
+    rooms: the folders whose `src` goes in; labels: tell tags of one content apart; context: the folder that the
+    builder gets to see; files: patterns of what else decides the content. All are relative to the workspace.
+    """
 
     room: str
     rooms: tuple[str, ...]
     target: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
+    context: str = "."
+    files: tuple[str, ...] = _SHARED
 
     @property
     def dockerfile(self) -> str:
@@ -39,6 +46,18 @@ RECIPES: Mapping[str, ImageRecipe] = {
     # The demo's harmless candidate: the same model in an image of another digest.
     f"{PREFIX}/fact-extractor:twin": ImageRecipe("examples", _EXTRACTOR, labels={"pawl.dev/variant": "twin"}),
 }
+
+MLFLOW = f"localhost/pawl-devcluster/mlflow:{versions.MLFLOW}"
+_MLFLOW_ROOM = "devcluster/mlflow"
+
+ADDON_RECIPES: Mapping[str, ImageRecipe] = {
+    MLFLOW: ImageRecipe(_MLFLOW_ROOM, (), context=_MLFLOW_ROOM, files=(f"{_MLFLOW_ROOM}/requirements.txt",)),
+}
+
+
+def recipe_of(name: str) -> ImageRecipe:
+    """Return how the image of this full name is made; raises KeyError for one without a Dockerfile."""
+    return RECIPES[name] if name in RECIPES else ADDON_RECIPES[name]
 
 
 def full_name(name: str) -> str:
@@ -71,8 +90,8 @@ def inputs_digest(recipe: ImageRecipe, root: Path, base: str) -> str:
 
 def _inputs(recipe: ImageRecipe, root: Path) -> Iterator[Path]:
     yield root / recipe.dockerfile
-    yield from (root / name for name in _SHARED if (root / name).is_file())
-    yield from root.glob("*/pyproject.toml")
+    for pattern in recipe.files:
+        yield from root.glob(pattern)
     for room in recipe.rooms:
         yield from (
             path for path in (root / room / "src").rglob("*") if path.is_file() and "__pycache__" not in path.parts

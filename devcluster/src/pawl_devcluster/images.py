@@ -8,7 +8,15 @@ from pawl_devcluster import base_image
 from pawl_devcluster.cache import Cache, check_space
 from pawl_devcluster.errors import DevclusterError
 from pawl_devcluster.image_engines import Build, Buildah, ImageEngine, find_engine, host_certificates
-from pawl_devcluster.image_table import INPUTS_LABEL, RECIPES, full_name, inputs_digest, workspace
+from pawl_devcluster.image_table import (
+    ADDON_RECIPES,
+    INPUTS_LABEL,
+    RECIPES,
+    full_name,
+    inputs_digest,
+    recipe_of,
+    workspace,
+)
 from pawl_devcluster.report import Report, Stopwatch, to_stderr
 from pawl_devcluster.settings import from_environment
 
@@ -26,6 +34,11 @@ def build(names: Sequence[str] = (), report: Report = to_stderr) -> list[str]:
     for name in chosen:
         builder.ensure(name)
     return chosen
+
+
+def build_for_addon(name: str, cache: Cache, report: Report) -> None:
+    """Build an add-on's image, given by its full name, unless it is up to date; raises DevclusterError."""
+    ImageBuilder(find_engine(), workspace(), cache, report).ensure(name)
 
 
 def export(name: str, report: Report = to_stderr) -> Path:
@@ -48,7 +61,7 @@ def export(name: str, report: Report = to_stderr) -> Path:
 def remove(report: Report = to_stderr) -> None:
     """Remove every image and archive that this module made, the Python stand-in and build stages included."""
     engine = find_engine()
-    for name in (*RECIPES, base_image.STAND_IN):
+    for name in (*RECIPES, *ADDON_RECIPES, base_image.STAND_IN):
         if engine.identity(name):
             engine.remove(name)
             report(f"{name}: removed")
@@ -86,21 +99,21 @@ class ImageBuilder:
 
     def _inputs(self, name: str) -> str:
         base = self._base_image()
-        return inputs_digest(RECIPES[name], self._root, f"{base} {self._engine.identity(base)}")
+        return inputs_digest(recipe_of(name), self._root, f"{base} {self._engine.identity(base)}")
 
     def _replace(self, name: str) -> None:
         before = self._engine.identity(name)
-        labels = {**RECIPES[name].labels, INPUTS_LABEL: self._inputs(name)}
+        labels = {**recipe_of(name).labels, INPUTS_LABEL: self._inputs(name)}
         self._engine.build(self._build(name, labels, self._base_image()), self._step)
         if before and before != self._engine.identity(name):
             self._engine.remove(before)  # else each build leaves its predecessor behind
 
     def _build(self, name: str, labels: dict[str, str], base: str) -> Build:
-        recipe = RECIPES[name]
+        recipe = recipe_of(name)
         arguments = {} if base == base_image.OFFICIAL else {"PYTHON": base}
         certificates = host_certificates(os.environ)
         secrets = {"ca": certificates} if certificates else {}
-        return Build(self._root, recipe.dockerfile, recipe.target, name, labels, arguments, secrets)
+        return Build(self._root, recipe.dockerfile, recipe.target, name, labels, arguments, secrets, recipe.context)
 
     def _base_image(self) -> str:
         if self._base is None:

@@ -27,3 +27,11 @@ class Addon:
     prepare: Callable[[Tools], None]
     install: Callable[[AddonContext], None]
     needs_node: bool = True
+
+
+def service_url(kubectl: Kubectl, node_address: str, namespace: str, name: str) -> str | None:
+    """Return the URL at which this machine reaches a NodePort Service's first port, or None where there is none."""
+    if not kubectl.succeeds("--namespace", namespace, "get", "service", name):
+        return None
+    service = kubectl.get("service", name, "--namespace", namespace)
+    return f"http://{node_address}:{service['spec']['ports'][0]['nodePort']}"

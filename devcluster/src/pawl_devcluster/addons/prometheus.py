@@ -3,7 +3,7 @@
 import yaml
 
 from pawl_devcluster import own_images
-from pawl_devcluster.addons.base import Addon, AddonContext
+from pawl_devcluster.addons.base import Addon, AddonContext, service_url
 from pawl_devcluster.kubectl import Json, Kubectl
 from pawl_devcluster.tools import Tools
 
@@ -68,10 +68,7 @@ def install(context: AddonContext) -> None:
 
 def url(kubectl: Kubectl, node_address: str) -> str | None:
     """Return the URL at which this machine reaches Prometheus, or None where the add-on is absent."""
-    if not kubectl.succeeds("--namespace", NAMESPACE, "get", "service", "prometheus"):
-        return None
-    service = kubectl.get("service", "prometheus", "--namespace", NAMESPACE)
-    return f"http://{node_address}:{service['spec']['ports'][0]['nodePort']}"
+    return service_url(kubectl, node_address, NAMESPACE, "prometheus")
 
 
 ADDON = Addon("prometheus", prepare, install)

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterable
 
-from pawl_devcluster.addons import gateway, kuberay, kwok, monitoring, prometheus
+from pawl_devcluster.addons import gateway, kuberay, kwok, mlflow, monitoring, prometheus
 from pawl_devcluster.addons.base import Addon
 from pawl_devcluster.errors import DevclusterError
 from pawl_devcluster.settings import Size
 
 ADDONS: dict[str, Addon] = {
-    module.ADDON.name: module.ADDON for module in (gateway, prometheus, monitoring, kwok, kuberay)
+    module.ADDON.name: module.ADDON for module in (gateway, prometheus, monitoring, kwok, kuberay, mlflow)
 }
 
 
