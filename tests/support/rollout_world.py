@@ -248,7 +248,7 @@ class RolloutWorld:
             for (number, step), counts in sorted(self.counts.items())
             if number == release.number and counts.batch
         )
-        return ReleaseEvidence("uid-1", release.number, metrics, computed_at=self.looked_at, first_harm=START)
+        return ReleaseEvidence("uid-1", release.number, metrics, (), self.looked_at, START, 12, 34)
 
     def gateway(self) -> dict[str, GatewayCounters]:
         """The gateway's counters, as scraped."""

@@ -6,9 +6,10 @@ variance of an arm is pooled over its steps, so that a step with a handful of eq
 precise.
 
 A user counts once a step, so the same person may be in several steps, and the steps' errors are not independent. How
-alike one person's windows are is not known from sums; ``REPEAT_CORRELATION`` is assumed between the errors of any two
-steps. It is what an ICC of 0.3 gives for two scored interactions a window (m ICC / (1 + (m-1) ICC) = 0.46), rounded
-up.
+alike one person's windows are cannot be read from sums; ``REPEAT_CORRELATION`` is assumed between the errors of any
+two steps. Seen in simulation (people who come back in each of five steps, ten scored interactions a window, ICC 0.5,
+the candidate exactly at the margin, alpha 5 %): 11.3 % false rollbacks if steps are taken as independent, 4.0 % at
+0.25; with two interactions and ICC 0.3 it is 1.7 and 0.7 %.
 """
 
 from collections.abc import Sequence
@@ -18,7 +19,7 @@ from math import fsum, sqrt
 from pawl.evidence import CANDIDATE, STABLE, ArmSummary, MetricEvidence
 from pawl.stats.asymptotic_cs import needed, one_sided_width
 
-REPEAT_CORRELATION = 0.5
+REPEAT_CORRELATION = 0.25
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The operator is killed after every single action, and before every single status write: the end is always the same."""
+"""The operator is killed after every single action and before every status write: the end is always the same."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta

@@ -66,6 +66,26 @@ def test_a_rollback_is_not_finished_before_the_gateway_says_so():
     assert world.status.rollback.t2 == world.now
 
 
+def test_people_and_requests_that_met_the_candidate_are_told():
+    world, _ = under_way(1)
+    world.crash("new")
+    world.run(ended, timedelta(minutes=1))
+    (told,) = [note for note in world.events if note.reason == "RolledBack"]
+    assert "12 people and 34 requests met the candidate" in told.message
+
+
+def test_a_rollback_whose_reason_has_gone_when_the_operator_returns_is_finished_all_the_same():
+    world, new = under_way()
+    world.pods[new].not_ready_since = world.now - timedelta(minutes=1)
+    world.reconcile(stop_after=1)
+    assert world.candidate_weight == 0, "the route went back, the status was never written"
+    assert world.status.release.state == "Progressing"
+    world.pods[new].not_ready_since = None
+    world.run(ended, timedelta(minutes=5))
+    assert world.status.release.cause == "RollbackResumed"
+    assert world.status.stable.revision == world.revision("old")
+
+
 @pytest.mark.parametrize("step", [1, 4, 5])
 def test_a_crash_loop_goes_back_within_one_pass(step):
     world, _ = under_way(step)

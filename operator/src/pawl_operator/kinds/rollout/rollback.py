@@ -95,13 +95,21 @@ def _finish(draft: Draft) -> None:
     record = draft.status.rollback
     ours = record is not None and record.release == release.number
     why = record.message if record is not None and ours else f"{cause}"
-    message = f"release {release.number} is back at stable {draft.stable.revision}, verified: {why}"
+    message = f"release {release.number} is back at stable {draft.stable.revision}, verified{_exposed(draft)}: {why}"
     if record is not None and ours:
         draft.set(rollback=record.model_copy(update={"t2": draft.now}))
     close(draft, outcome, why)
     reason = Reason.ROLLED_BACK if outcome == "RolledBack" else cause
     draft.say(reason, message)
     draft.event("Normal", reason, message)
+
+
+def _exposed(draft: Draft) -> str:
+    """Say how many people and requests met the candidate, where the monitor knows."""
+    evidence = draft.seen.evidence
+    if evidence is None or evidence.release != draft.release.number or evidence.exposed_users is None:
+        return ""
+    return f"; {evidence.exposed_users} people and {evidence.exposed_requests or 0} requests met the candidate"
 
 
 def _remember(draft: Draft, cause: Cause) -> None:
