@@ -83,6 +83,8 @@ def _build_and_load(cluster: "Future[Cluster]", report: Callable[[str], None]) -
     with ThreadPoolExecutor(1, "load") as pool:
         loads = []
         for name in NAMES:
+            if cluster.done():
+                cluster.result()  # without a cluster no image is needed
             built = images.build([name], report)
             loads.append(pool.submit(_load, cluster, built))
         for load in loads:

@@ -74,8 +74,8 @@ class Demo:
             ending = outcome.record.state if outcome.record else "no release"
             said = "as said" if outcome.as_said else f"NOT as said ({outcome.scenario.ending})"
             self._lines([f"{outcome.scenario.key}) {ending}: {said}", *(f"   {one}" for one in outcome.problems)])
-        seconds = ", ".join(f"{name} {value:.0f} s" for name, value in self.result.seconds.items())
-        self._lines(["", f"SECONDS     {seconds}", f"REPORT      {self.options.report}", *present.closing(), ""])
+        self._lines(["", *present.seconds_lines(self.result.seconds), f"REPORT      {self.options.report}"])
+        self._lines([*present.closing(), ""])
         self._lines([f"  {line}" for line in present.go_on(self.kubeconfig, kept=self.options.keep)])
 
     def _release_all(self, stand: Stand, traffic: Traffic, follower: Follower) -> None:

@@ -1,6 +1,8 @@
 """How the demo speaks: lines and tables, readable at 120 columns, plain where nobody watches."""
 
+from collections.abc import Mapping
 from datetime import datetime
+from textwrap import wrap
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -35,6 +37,12 @@ def people_line(counted: Numbers) -> str:
         f"minUsers    by what these people give in one hold: {counted.labelled} with a label -> accuracy "
         f"{counted.accuracy} pairs; {counted.speaking} in all -> latency {counted.latency}"
     )
+
+
+def seconds_lines(seconds: Mapping[str, float]) -> list[str]:
+    """How long each part took, folded; parts that ran beside each other overlap."""
+    told = ", ".join(f"{name} {value:.0f} s" for name, value in seconds.items())
+    return wrap(f"SECONDS     {told}", COLUMNS, subsequent_indent=" " * 12)
 
 
 def closing() -> list[str]:

@@ -1,11 +1,13 @@
 """The real API server takes everything that the chart renders, and the roles allow what each process needs, no more."""
 
+import os
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from helm import CHART, objects
+from helm import CHART, helm_binary, objects
 
 EXAMPLES = Path(__file__).resolve().parents[3] / "examples" / "manifests"
 OTHERS = {"ServiceMonitor", "PrometheusRule"}
@@ -80,3 +82,31 @@ def allowed(apiserver: Any, namespace: str, process: str, verb: str, group: str,
     }
     answer = apiserver.request("POST", "/apis/authorization.k8s.io/v1/subjectaccessreviews", review)
     return bool(answer["status"]["allowed"])
+
+
+def helm(apiserver: Any, *arguments: str) -> None:
+    environment = {**os.environ, "KUBECONFIG": str(apiserver.kubeconfig)}
+    done = subprocess.run([helm_binary(), *arguments], capture_output=True, text=True, env=environment, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def secrets_of(apiserver: Any, namespace: str) -> dict[str, Any]:
+    names = ("pawl-client", "pawl-collector-keys", "pawl-collector-pseudonym")
+    return {name: apiserver.get("v1", "Secret", name, namespace)["data"] for name in names}
+
+
+def test_generated_keys_last_over_upgrades_and_what_people_said_over_an_uninstall(
+    apiserver: Any, namespace: str
+) -> None:
+    # The definitions are there already, and belong to nobody's release.
+    options = ["--set", f"collector.apiKeys.tenants={{{namespace}}},watchNamespaces={{{namespace}}}"]
+    options += ["--set", "crds.enabled=false,rbac.aggregate=false,promotePolicy.enabled=false", "-n", namespace]
+    helm(apiserver, "install", "pawl", str(CHART), *options)
+    before = secrets_of(apiserver, namespace)
+    helm(apiserver, "upgrade", "pawl", str(CHART), *options, "--set", "operator.logLevel=DEBUG")
+    assert secrets_of(apiserver, namespace) == before
+    helm(apiserver, "uninstall", "pawl", "-n", namespace)
+    assert apiserver.exists("v1", "Secret", "pawl-collector-pseudonym", namespace)
+    assert apiserver.exists("v1", "PersistentVolumeClaim", "pawl-database", namespace)
+    assert not apiserver.exists("v1", "Secret", "pawl-client", namespace)
+    assert not apiserver.exists("apps/v1", "Deployment", "pawl-operator", namespace)
