@@ -65,7 +65,7 @@ def _run_until_killed(stage: Stage, kill_after: int, *, candidate: bool = True) 
     doomed = stage.start(KILLED, wait=False, KILL_AFTER=str(kill_after))
 
     def over() -> bool:
-        return doomed.process.poll() is not None or bool(stage.status().get("history"))
+        return doomed.process.poll() is not None or _at_rest(stage)
 
     wait_until(over, 60, stage.explain)
     killed = doomed.process.poll() is not None
@@ -73,6 +73,12 @@ def _run_until_killed(stage: Stage, kill_after: int, *, candidate: bool = True) 
     doomed.kill()
     stage.start()
     return killed
+
+
+def _at_rest(stage: Stage) -> bool:
+    """Whether the release has ended and everything was tidied up, so that no write is left to do."""
+    tidy = len(stage.server.list("apps/v1", "Deployment", stage.namespace)) == 1
+    return bool(stage.status().get("history")) and tidy and not stage.rollout()["metadata"].get("finalizers")
 
 
 def _steps(stage: Stage) -> list[int]:

@@ -7,8 +7,8 @@ from kill_matrix import promote_through_kill, roll_back_through_kill
 from stage import Stage
 
 SAMPLE = random.Random(20261123)
-PROMOTION = sorted(SAMPLE.sample(range(1, 22), 4))
-ROLLBACK = sorted(SAMPLE.sample(range(1, 6), 3))
+PROMOTION = sorted(SAMPLE.sample(range(1, 17), 4))
+ROLLBACK = sorted(SAMPLE.sample(range(1, 5), 3))
 
 
 @pytest.mark.parametrize("kill_after", PROMOTION)
