@@ -36,7 +36,7 @@ def test_nothing_was_lost(releases: dict[str, Json], key: str) -> None:
 
 @pytest.mark.parametrize(
     ("key", "causes"),
-    [("b", {"MetricHarm"}), ("c", {"CrashLoop", "NotReady"}), ("d", {"MetricHarm"}), ("e", {"MetricHarm"})],
+    [("b", {"HarmProven"}), ("c", {"CrashLoop", "NotReady"}), ("d", {"HarmProven"}), ("e", {"HarmProven"})],
 )
 def test_bad_versions_were_taken_back_for_the_right_reason(
     releases: dict[str, Json], key: str, causes: set[str]
