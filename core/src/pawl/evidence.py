@@ -45,7 +45,7 @@ class Flaw(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One sample of an instant query. ``name`` is the metric's name; ``labels`` hold the rest, `instance` among them."""
+    """One sample of an instant query: the metric's ``name``, and ``labels`` with the rest, `instance` among them."""
 
     name: str
     labels: Mapping[str, str]

@@ -96,7 +96,7 @@ def _latency_breach(limits: HardLimits, counters: GatewayCounters, since: dateti
 
 
 def _window(counters: GatewayCounters, span: timedelta, least: int, since: datetime, now: datetime) -> datetime | None:
-    """Return the start of the shortest window that is long enough and holds enough requests; None: there is none yet."""
+    """Return the start of the shortest window that is long enough and holds enough requests; None: none yet."""
     latest = now - span
     if latest < since or counters.requests_since(since) < least:
         return None

@@ -117,7 +117,7 @@ def judge(plan: ReleasePlan, step: int, seen: Observations, now: datetime) -> Ju
 
 
 def weight_of(plan: ReleasePlan, step: int) -> int:
-    """Return the candidate's share in ``step`` (0 for step 0): setWeight, less what bake.stableShare keeps on stable."""
+    """Return the candidate's share in ``step`` (0 for step 0): setWeight, less bake.stableShare."""
     return min(plan.steps[step - 1].set_weight, 100 - plan.bake.stable_share) if step > 0 else 0
 
 
@@ -235,6 +235,10 @@ def _compare(
         return "Inconclusive", "MarginUnknown", f"{shown}: a relative margin needs a stable value other than 0: holding"
     if interval.upper < -margin and interval.users >= least_users(ask.metric):
         return "Fail", "HarmProven", f"{shown} is beyond the margin {margin:.4g}: rolling back"
+    if interval.upper < -margin:
+        # Too few to act on is not harmless either, whatever the step asks for.
+        least = least_users(ask.metric)
+        return "NoData", "TooFewUsers", f"{shown} would be harm, from {interval.users} of {least} users: holding"
     split = _split(groups, interval)
     if split is not None:
         return "Inconclusive", split, f"{shown}: users do not fall into the arms as they should ({split}): holding"

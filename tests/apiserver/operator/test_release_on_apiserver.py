@@ -125,7 +125,7 @@ def test_traffic_that_somebody_moved_towards_the_candidate_is_moved_back(stage: 
     ]
     stage.server.patch(GATEWAY, "HTTPRoute", "chat", ops, stage.namespace, fieldManager="kubectl-edit")
     wait_until(lambda: stage.backends()[0][1] == 10, 15, stage.explain)
-    assert "RouteRestored" in stage.reasons()
+    wait_until(lambda: "RouteRestored" in stage.reasons(), 15, stage.explain)
     assert stage.operator is not None
     assert stage.operator.metric("pawl_rollout_route_drift_total") >= 1
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from math import log
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pawl.api.rollout_status import ReleasePlan
@@ -245,6 +245,7 @@ def _bare():
     return Analysis()
 
 
+@example(14, 0.0, 3, False)
 @given(st.integers(0, 3000), st.floats(0, 1), st.integers(1, 3), st.booleans())
 def test_a_verdict_never_contradicts_its_interval(users, rate, step, pairing):
     evidence = seen(

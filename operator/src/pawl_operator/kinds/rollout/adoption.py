@@ -13,6 +13,7 @@ from pawl.api.rollout_status import Rejected, StableStatus, TrafficStatus
 from pawl_operator.kinds.rollout.actions import PatchRoute
 from pawl_operator.kinds.rollout.draft import LATER, SOON, Draft
 from pawl_operator.kinds.rollout.reasons import Reason
+from pawl_operator.kinds.rollout.requests import mark_as_taken
 from pawl_operator.kinds.rollout.route_target import matches
 from pawl_operator.kinds.rollout.snapshot import RouteBackend, RouteState
 from pawl_operator.kinds.rollout.upkeep import outlives, ready
@@ -92,6 +93,7 @@ def _readopt(draft: Draft, route: RouteState) -> None:
             time=draft.now,
         )
         draft.set(rejected=(lost,))
+    mark_as_taken(draft)
     _become(draft, found, release=max(releases))
     message = f"the status was lost; revision {found.revision} held all weight and is stable again"
     draft.event("Warning", Reason.READOPTED, message)

@@ -32,6 +32,14 @@ def note(draft: Draft) -> None:
     draft.event("Normal" if taken else "Warning", Reason.ACTION_TAKEN if taken else Reason(result), message)
 
 
+def mark_as_taken(draft: Draft) -> None:
+    """Record the action in the spec without doing it: it was asked before the status was lost."""
+    asked, generation = draft.spec.action, draft.seen.generation
+    if asked is not None:
+        lost = LastAction(verb=asked.verb, release=asked.release, generation=generation, result=Reason.STATUS_LOST)
+        draft.set(last_action=lost)
+
+
 def aborted(draft: Draft) -> bool:
     """Return whether a person aborted the present release."""
     return _recorded(draft, "Abort", Reason.ACTION_TAKEN)
