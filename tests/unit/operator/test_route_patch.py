@@ -185,10 +185,21 @@ def test_services_of_people_are_arms_when_the_spec_says_so() -> None:
     wish = PatchRoute(Backend("bbbbbbbbbb", "green"), Backend("aaaaaaaaaa", "blue"), 10, release=1, step=1)
     entries = patched(found, wish, ownership)["spec"]["rules"][1]["backendRefs"]
     assert [(e["name"], e["port"], e["weight"]) for e in entries] == [
-        ("green", 80, 10),
+        ("green", 8080, 10),
         ("blue", 8080, 90),
         ("legacy", 1, 0),
     ]
+
+
+def test_requests_are_mirrored_to_the_ports_of_the_arms() -> None:
+    ownership = Ownership("chat", ("blue", "green"))
+    found = route([{"name": "blue", "port": 8080}, {"name": "blue", "namespace": "else", "port": 1, "weight": 0}])
+    wish = PatchRoute(
+        Backend("bbbbbbbbbb", "green"), Backend("aaaaaaaaaa", "blue"), 10, release=1, step=1, mirror_percent=5
+    )
+    filters = patched(found, wish, ownership)["spec"]["rules"][1]["filters"]
+    targets = [entry["requestMirror"]["backendRef"] for entry in filters]
+    assert [(target["name"], target["port"]) for target in targets] == [("green", 8080), ("blue", 8080)]
 
 
 def with_status(found: dict[str, Any], generations: list[int], accepted: str = "True") -> dict[str, Any]:

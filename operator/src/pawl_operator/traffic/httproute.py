@@ -96,7 +96,9 @@ def patch_for(route: Route, rule_name: str, wanted: PatchRoute, ownership: Owner
     backends = _wanted_backends(rule.get("backendRefs") or [], wanted, ownership)
     if backends != (rule.get("backendRefs") or []):
         changes.append({"op": "add", "path": f"/spec/rules/{index}/backendRefs", "value": backends})
-    filters = _wanted_filters(rule.get("filters") or [], wanted, ownership)
+    # Our arms stand first, and win over a stranger of the same name.
+    ports = {str(entry["name"]): int(entry.get("port") or ownership.port) for entry in reversed(backends)}
+    filters = _wanted_filters(rule.get("filters") or [], wanted, ownership, ports)
     if filters != (rule.get("filters") or []):
         path = f"/spec/rules/{index}/filters"
         changes.append({"op": "add", "path": path, "value": filters} if filters else {"op": "remove", "path": path})
@@ -110,7 +112,8 @@ def _wanted_backends(entries: Sequence[Entry], wanted: PatchRoute, ownership: Ow
     ours = [entry for entry in entries if ownership.owns(entry)]
     strangers = [entry for entry in entries if not ownership.owns(entry)]
     first, second, factor = _weights(ours, strangers, wanted.weight)
-    base = unmarked(_stable_entry(ours, wanted).get("filters") or [])
+    model = _stable_entry(ours, wanted)
+    base = unmarked(model.get("filters") or [])
     leading = (STABLE, wanted.stable) if wanted.candidate is None else (CANDIDATE, wanted.candidate)
     arms = [(*leading, first), (STABLE, wanted.stable, second)]
     result = []
@@ -118,7 +121,9 @@ def _wanted_backends(entries: Sequence[Entry], wanted: PatchRoute, ownership: Ow
         held = next((entry for entry in ours if entry["name"] == backend.service), None)
         own = unmarked(held.get("filters") or []) if held is not None else base
         mark = Mark(arm, backend.revision, wanted.release, wanted.step)
-        port = int(held.get("port") or ownership.port) if held is not None else ownership.port
+        # The Services of a pair stand for each other, so a new one answers on the port of the other.
+        known = held if held is not None else model if backend.service in ownership.services else {}
+        port = int(known.get("port") or ownership.port)
         reference: Entry = {"group": "", "kind": "Service", "name": backend.service, "port": port, "weight": weight}
         result.append(reference | {"filters": marked(own, mark)})
     return result + [entry | {"weight": _weight(entry) * factor} if factor > 1 else entry for entry in strangers]
@@ -156,7 +161,9 @@ def _scale(ours: Sequence[Entry], strangers: Sequence[Entry]) -> tuple[int, int]
     return (total * factor, factor) if largest <= WEIGHT_LIMIT else (FULL, 1)
 
 
-def _wanted_filters(filters: Sequence[Entry], wanted: PatchRoute, ownership: Ownership) -> list[Entry]:
+def _wanted_filters(
+    filters: Sequence[Entry], wanted: PatchRoute, ownership: Ownership, ports: Mapping[str, int]
+) -> list[Entry]:
     ours = {
         target[0] for entry in filters if (target := mirror_target(entry)) is not None and ownership.names(target[0])
     }
@@ -164,7 +171,7 @@ def _wanted_filters(filters: Sequence[Entry], wanted: PatchRoute, ownership: Own
     if wanted.mirror_percent == 0 or wanted.candidate is None:
         return kept
     arms = (wanted.candidate.service, wanted.stable.service)
-    return kept + [mirror(service, ownership.port, wanted.mirror_percent) for service in arms]
+    return kept + [mirror(service, ports[service], wanted.mirror_percent) for service in arms]
 
 
 def _backends(entries: Sequence[Entry], ownership: Ownership) -> tuple[RouteBackend, ...]:
