@@ -164,7 +164,7 @@ class RolloutSpec(ApiModel):
     deletion_policy: Literal["Orphan", "Delete"] = "Orphan"
     """deletionPolicy: Orphan leaves stable and its route serving when the Rollout is deleted, Delete removes them."""
     notify: Annotated[tuple[Notification, ...], Field(max_length=8), ListMap("name")] = ()
-    """notify are webhooks."""
+    """notify are webhooks; they are stored, and not called yet."""
     suspend: Bool = False
     """suspend stops raising steps; rollback stays possible."""
     progress_deadline: Duration = "10m"

@@ -264,3 +264,15 @@ def test_nothing_is_raised_while_a_pod_of_the_candidate_is_missing():
     assert "not every pod" in world.status.message
     world.pods[new].lacking = 0
     world.run(at_step(2), timedelta(hours=2))
+
+
+def test_pairs_that_nobody_makes_yet_are_refused_with_the_remedy() -> None:
+    world = RolloutWorld(spec(analysis={"pairing": {"mode": "Replay"}}))
+    world.run(lambda w: w.status.stable is not None, timedelta(hours=1))
+    world.candidate("new")
+    world.stay(timedelta(minutes=5))
+    accepted = next(one for one in world.status.conditions if one.type == "Accepted")
+    assert (accepted.status, accepted.reason) == ("False", "InvalidSpec")
+    assert "analysis.pairing.mode" in accepted.message
+    assert "Mirror" in accepted.message
+    assert world.status.release is None

@@ -105,8 +105,16 @@ def freeze(spec: RolloutSpec, component: Mapping[str, MetricDefault] | None, mod
     """Return the plan with everything filled in; later edits of the spec do not touch it.
 
     Raises:
-        InvalidSpec: a metric has no direction or margin anywhere.
+        InvalidSpec: a metric has no direction or margin anywhere, or pairs are asked for that nobody makes yet.
     """
+    pairing = spec.analysis.pairing.mode
+    if pairing == "Replay":
+        raise InvalidSpec(
+            "nothing sends logged inputs to the candidate yet",
+            field="analysis.pairing.mode",
+            value=pairing,
+            remedy="use Mirror (a gateway copies requests), Client or None",
+        )
     metrics = tuple(resolved(metric, component) for metric in spec.analysis.metrics)
     analysis: Analysis = spec.analysis.model_copy(update={"metrics": metrics})
     bake = BakePlan(duration=spec.bake.duration, stable_share=spec.bake.stable_share)
