@@ -5,6 +5,7 @@ the long ones. What later levels need (Kubernetes binaries, the gateway, images)
 """
 
 import argparse
+import os
 import re
 import subprocess
 import sys
@@ -53,7 +54,11 @@ def run_level(level: str, extra: list[str]) -> Result:
     print(f"\n=== {level}: tests/{level} (budget {LEVELS.get(level, 0)} min warm)", flush=True)
     started = time.monotonic()
     command = [sys.executable, "-m", "pytest", f"tests/{level}", "-q", "--durations=5", *extra]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    # Workers must agree on the order of every set that names tests.
+    environment = {**os.environ, "PYTHONHASHSEED": "0"}
+    process = subprocess.Popen(
+        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
     last = ""
     if process.stdout is not None:
         for line in process.stdout:
