@@ -73,12 +73,16 @@ def run_level(level: str, extra: list[str]) -> Result:
 def wait_for(level: str, background: dict[str, subprocess.Popen[bytes]]) -> None:
     """Wait for what the level needs, so that no test's own deadline pays for a cold cache."""
     started = time.monotonic()
+    failed = []
     if level in PROGRAMS:
         # A build that is under way in the background is waited for, not repeated.
-        subprocess.run([sys.executable, "-m", "pawl_devcluster", "build", *PROGRAMS[level]], cwd=ROOT, check=False)
+        command = [sys.executable, "-m", "pawl_devcluster", "build", *PROGRAMS[level]]
+        failed += ["build"] if subprocess.run(command, cwd=ROOT, check=False).returncode else []
     for name, (_, needed_by) in BACKGROUND.items():
         if level in needed_by and name in background:
-            background[name].wait()
+            failed += [f"{name} (see .demo/logs/{name}.log)"] if background[name].wait() else []
+    if failed:
+        print(f"{level} will fail for want of: {', '.join(failed)}", flush=True)
     if time.monotonic() - started > 5:
         print(f"waited {time.monotonic() - started:.0f} s for what {level} needs", flush=True)
 
