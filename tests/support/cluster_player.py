@@ -91,15 +91,16 @@ class ClusterPlayer:
             seen = [c.get("observedGeneration") for parent in parents for c in parent["conditions"]]
             if seen == [generation, generation]:
                 continue
+            # A gateway serves a route before it says so: whoever has read the status finds the weights here.
+            backends = route["spec"]["rules"][0].get("backendRefs") or []
+            entry = tuple(as_meant((b["name"], b.get("weight", 1)) for b in backends))
+            if not self.weights or self.weights[-1][1] != entry:
+                self.weights.append((datetime.now(UTC), entry))
             now = datetime.now(UTC).isoformat()
             common = {"status": "True", "observedGeneration": generation, "lastTransitionTime": now, "message": ""}
             conditions = [common | {"type": kind, "reason": kind} for kind in ("Accepted", "ResolvedRefs")]
             parent = {"parentRef": {"name": "gw"}, "controllerName": "example.com/gw", "conditions": conditions}
             self._status("gateway.networking.k8s.io/v1", "HTTPRoute", route["metadata"]["name"], {"parents": [parent]})
-            backends = route["spec"]["rules"][0].get("backendRefs") or []
-            entry = tuple(as_meant((b["name"], b.get("weight", 1)) for b in backends))
-            if not self.weights or self.weights[-1][1] != entry:
-                self.weights.append((datetime.now(UTC), entry))
 
     def _garbage(self) -> None:
         kinds = (("apps/v1", "Deployment"), ("v1", "Service"), ("coordination.k8s.io/v1", "Lease"))
