@@ -58,13 +58,18 @@ def _add_user(into: Expected, world: World, rows: Iterable[Row], closes: int, sc
         if mirrored and world.release.pairing == "Mirror":
             twin = score(mirrored[0], truth)
             pairs.append((*live, *twin) if row["revision"] == CANDIDATE_REVISION else (*twin, *live))
-    for arm, scores in arms.items():
-        into.arms[arm].append((sum(s for s, _ in scores), sum(n for _, n in scores)))
+    sums = {arm: (sum(s for s, _ in scores), sum(n for _, n in scores)) for arm, scores in arms.items()}
+    for arm, (s, n) in sums.items():
+        if n > 0:
+            into.arms[arm].append((s, n))
+    pair = None
     if pairs:
         sc, nc, ss, ns = (sum(column) for column in zip(*pairs, strict=True))
-        into.pairs.append((sc, nc, ss, ns))
+        pair = (sc, nc, ss, ns)
     elif world.release.pairing == "None" and world.release.mode == "RequestWeights" and len(arms) == 2:
-        into.pairs.append((*into.arms["candidate"][-1], *into.arms["stable"][-1]))
+        pair = (*sums["candidate"], *sums["stable"])
+    if pair is not None and (pair[1] > 0 or pair[3] > 0):
+        into.pairs.append(pair)
 
 
 def _truth(world: World, row: Row, closes: int) -> Any:

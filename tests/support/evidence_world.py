@@ -69,6 +69,7 @@ class World:
             "latency_ms": 20.0,
             "revision": REVISIONS.get(arm),
             "arm": arm,
+            "rollout": self.release.uid,
             "release": self.release.number,
             "step": step,
             "confidence": None,

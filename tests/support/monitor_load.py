@@ -70,6 +70,7 @@ def _interaction(release: Release, number: int) -> dict[str, object]:
         "latency_ms": 20.0,
         "revision": ("b" if arm == "candidate" else "a") * 10,
         "arm": arm,
+        "rollout": release.uid,
         "release": release.number,
         "step": 1,
     }

@@ -106,9 +106,9 @@ def monitor_process(
 class Traffic:
     """Writes interactions with their labels through the collector's own sink, so that receive times are real."""
 
-    def __init__(self, database: Database, namespace: str, release: int = 3) -> None:
+    def __init__(self, database: Database, namespace: str, release: int = 3, rollout: str = "u1") -> None:
         self._sink = sink_for(database)
-        self._namespace, self._release = namespace, release
+        self._namespace, self._release, self._rollout = namespace, release, rollout
 
     def users(self, names: list[str], arm: str, *, right: bool = True, step: int = 1) -> None:
         """One labelled interaction of each user, in one commit."""
@@ -135,6 +135,7 @@ class Traffic:
             latency_ms=20.0,
             revision=("a" if arm == "stable" else "b") * 10,
             arm=arm,
+            rollout=self._rollout,
             release=self._release,
             step=step,
             confidence=None,

@@ -19,6 +19,7 @@ def interaction(**changes: object) -> Record:
         "latencyMs": 12.5,
         "revision": "0123456789",
         "arm": "candidate",
+        "rollout": "0b6e6f0e-0000-4000-8000-000000000001",
         "release": 3,
         "step": 2,
         "confidence": 0.9,

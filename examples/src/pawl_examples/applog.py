@@ -35,6 +35,7 @@ def log_shown(client: PawlClient, interaction: str, row: Row, text: str, facts: 
         latency_ms=round((row.ended - row.sent) * 1000, 3),
         revision=row.revision or None,
         arm=row.arm or None,
+        rollout=row.rollout or None,
         release=row.release,
         step=row.step,
     )

@@ -25,6 +25,7 @@ class Row:
     release: int = 0
     step: int = 0
     error: str = ""
+    rollout: str = ""
 
 
 @dataclass(frozen=True)

@@ -16,14 +16,14 @@ FEWEST = 10
 class Times:
     """What 24 h and its parts become, in seconds, and how fast people speak (messages a second)."""
 
-    hold: int = 14
+    hold: int = 18
     window: int = 3
     label_delay: int = 1
     interval: int = 1
     bake: int = 6
     max_duration: int = 120
     rate: float = 30.0
-    replay: float = 150.0
+    replay: float = 140.0
 
     @property
     def pace(self) -> Pace:
@@ -40,7 +40,7 @@ class Times:
 class Numbers:
     """What real people give in the part of one hold that can be judged: the smallest count over the release.
 
-    `labelled` prove people with a label and `speaking` people in all; the minUsers that follow are those of pairs of
+    `labelled` prove people with a fact to find and a label, and `speaking` people in all; the minUsers that follow are those of pairs of
     answers (`accuracy`) and of the smaller arm at the lowest weight (`latency`).
     """
 

@@ -53,9 +53,12 @@ def replay(material: Material, pace: Pace, skip: int = 0) -> Iterator[Said]:
 
 
 def labelled_people(material: Material, pace: Pace, start: float, length: float) -> int:
-    """Number of prove people who say an annotated message from `start` for `length` seconds of a release."""
+    """Number of prove people who tell a fact in an annotated message from `start` for `length` seconds of a release.
+
+    Those in whose messages nobody found a fact are evidence only where a model claims to have found one.
+    """
     spoken = _spread(material.prove, pace.seconds, evidence=True)
-    return len({one.message.sender for one in spoken if start <= one.at < start + length})
+    return len({one.message.sender for one in spoken if one.facts and start <= one.at < start + length})
 
 
 def people_between(material: Material, pace: Pace, start: float, length: float) -> int:

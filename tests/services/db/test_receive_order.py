@@ -27,7 +27,7 @@ def database(database_url: str) -> Iterator[Database]:
 def row(release: int = 1, component: str = COMPONENT) -> InteractionRow:
     identity = str(uuid.uuid4())
     return InteractionRow(
-        NAMESPACE, identity, component, "u", "k", 0, "1", "[]", 1.0, "r", "stable", release, 1, None, None, None
+        NAMESPACE, identity, component, "u", "k", 0, "1", "[]", 1.0, "r", "stable", "o", release, 1, None, None, None
     )
 
 

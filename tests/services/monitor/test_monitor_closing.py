@@ -97,6 +97,33 @@ def test_feedback_marked_as_no_evidence_and_users_without_labels_are_left_out(da
     assert totals.assigned == {"stable": 1, "candidate": 1}
 
 
+def test_users_with_nothing_to_find_and_nothing_found_are_no_evidence(database: SetClockDatabase) -> None:
+    world, track = start(database, pairing="Mirror")
+    for number in range(9):
+        answer = world.say(f"quiet{number}", "stable", 0, output=[])
+        world.judge(answer, 1, truth=[])
+        world.predict(answer, "candidate", 1, output=[])
+    wrong = world.say("loud", "stable", 0, output=[])
+    world.judge(wrong, 1, truth=[])
+    world.predict(wrong, "candidate", 1, output=WRONG)
+    totals = advance(track, 60).groups[1, "accuracy"].totals
+    assert totals.arm(STABLE).users == 0
+    # One of the pair found what is not there: that tells them apart.
+    assert totals.pairs.count == totals.labelled == 1
+    assert totals.assigned["stable"] == 10
+
+
+def test_people_under_another_pseudonym_key_are_not_counted_again(database: SetClockDatabase) -> None:
+    world, track = start(database)
+    world.judge(world.say("ada", "stable", 0), 1)
+    advance(track, 2)
+    world.judge(world.say("ada-again", "stable", 3, key_id="k2"), 4)
+    world.say("bob-again", "candidate", 3, key_id="k2")
+    track = advance(reopened(database, track), 60)
+    assert track.groups[1, "accuracy"].totals.assigned == {"stable": 1, "candidate": 0}
+    assert track.header.exposed_requests == 0
+
+
 def test_confirmation_means_that_what_was_shown_was_right(database: SetClockDatabase) -> None:
     world, track = start(database)
     world.judge(world.say("ada", "stable", 0, output=WRONG), 1, kind="confirmation", value={})
@@ -172,6 +199,17 @@ def test_latency_waits_until_slow_is_known_and_then_counts_everybody(database: S
     assert (totals.arm(CANDIDATE).mean, totals.arm(STABLE).mean) == (1, 0)
     assert track.header.first_harm == micros(0.5)
     assert track.groups[1, "accuracy"].totals.assigned == {"stable": 50, "candidate": 1}
+
+
+def test_answers_without_a_latency_do_not_wait_for_what_slow_means(database: SetClockDatabase) -> None:
+    world, track = start(database, metrics=("latency",))
+    for number in range(20):
+        world.say(f"u{number}", "candidate", number / 10, latency_ms=None)
+    track = advance(track, 60)
+    assert track.open_windows == 0
+    totals = track.groups[1, "latency"].totals
+    assert (totals.assigned["candidate"], totals.arm(CANDIDATE).users) == (20, 0)
+    assert track.header.threshold is None
 
 
 def test_slow_is_frozen_for_the_release(database: SetClockDatabase) -> None:

@@ -122,6 +122,24 @@ def test_without_the_lead_nothing_is_advanced(database: SetClockDatabase) -> Non
     assert users(look(engine, database, 61, seen(world.release))[world.release.uid]) == 1
 
 
+def test_evidence_that_is_behind_does_not_look_current(
+    database: SetClockDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world, now = World(database, make_release()), [NOW]
+    engine = Engine(database, lambda: now[0])
+    look(engine, database, 1, seen(world.release))
+    monkeypatch.setattr("pawl_services.monitor.track.DUE_AT_ONCE", 2)
+    for number in range(5):
+        world.judge(world.say(f"u{number}", "stable", 2), 3)
+    now[0], database.now = NOW + 60, micros(60)
+    [view] = engine.tick(seen(world.release), lambda: True)
+    assert (users(view), view.computed_at) == (2, NOW)
+    [view] = engine.tick(seen(world.release), never)
+    assert (users(view), view.computed_at) == (5, NOW + 60)
+    # One that has to read everything first says nothing before it has.
+    assert Engine(database, lambda: now[0]).tick(seen(world.release), never) != ()
+
+
 def test_a_tick_out_of_time_leaves_the_rest_for_the_next(database: SetClockDatabase) -> None:
     releases = [make_release() for _ in range(3)]
     engine = Engine(database, lambda: NOW)

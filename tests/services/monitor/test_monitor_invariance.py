@@ -221,5 +221,8 @@ def test_releases_of_one_namespace_do_not_mix(database: SetClockDatabase) -> Non
     second.judge(second.say("ada", "candidate", 0, output=WRONG), 1)
     other = World(database, make_release(namespace=first.release.namespace, component="other", uid=str(uuid4())))
     other.judge(other.say("ada", "candidate", 0), 1)
-    for world in (first, second, other):
+    # A second Rollout of the same component counts its releases from 1 too.
+    twin = World(database, make_release(namespace=first.release.namespace))
+    twin.judge(twin.say("ada", "candidate", 0, output=WRONG), 1)
+    for world in (first, second, other, twin):
         check(world, dict(finish(database, world.release).groups))

@@ -63,7 +63,15 @@ def test_records_arrive_as_they_were_given():
     with collector.client() as client:
         identity = client.log_interaction(
             user="ada", input={"t": "x"}, output=[1], time=when, latency_ms=3.5, metadata={"a": 1},
-            **served_by({"x-pawl-revision": "r1", "x-pawl-arm": "stable", "x-pawl-release": "4", "x-pawl-step": "2"}),
+            **served_by(
+                {
+                    "x-pawl-revision": "r1",
+                    "x-pawl-arm": "stable",
+                    "x-pawl-rollout": "u1",
+                    "x-pawl-release": "4",
+                    "x-pawl-step": "2",
+                }
+            ),
         )  # fmt: skip
         said = client.feedback(identity, "thumbs", {"up": True}, time=when)
         assert client.flush(SECONDS)
@@ -73,6 +81,7 @@ def test_records_arrive_as_they_were_given():
     assert (first["component"], first["user"], first["input"], first["output"]) == ("facts", "ada", {"t": "x"}, [1])
     assert (first["time"], first["latencyMs"], first["metadata"]) == ("2026-01-02T03:04:05+00:00", 3.5, {"a": 1})
     assert (first["revision"], first["arm"], first["release"], first["step"]) == ("r1", "stable", 4, 2)
+    assert first["rollout"] == "u1"
     assert (second["id"], second["interaction"], second["kind"], second["value"]) == (
         said,
         identity,
@@ -128,28 +137,50 @@ def test_an_unreachable_collector_is_tried_again():
         assert (client.stats().sent, client.stats().retries) == (1, 3)
 
 
-@pytest.mark.parametrize("status", [413, 422])
+@pytest.mark.parametrize("status", [400, 403, 413, 422, 500, 507])
 def test_one_bad_record_costs_only_itself(status: int):
     def answer(request: httpx.Request) -> httpx.Response:
         bad = any(record["input"] == "bad" for record in json.loads(request.content)["interactions"])
         return httpx.Response(status, json={"detail": "bad"}) if bad else OK
 
     collector = FakeCollector(answer)
-    with collector.client() as client:
+    with collector.client(ClientLimits(linger=30.0)) as client:
         for number in range(20):
             client.log_interaction(user="u", input="bad" if number == 7 else number, output=None)
         assert client.flush(SECONDS)
         assert (client.stats().sent, client.stats().rejected) == (19, 1)
+        assert client.stats().last_rejection == f"{status} bad"
     assert len(collector.taken) == 19
 
 
-def test_an_error_that_stays_is_given_up():
-    collector = FakeCollector(lambda _: httpx.Response(500))
+@pytest.mark.parametrize("status", [403, 500])
+def test_an_error_that_stays_is_given_up(status: int):
+    collector = FakeCollector(lambda _: httpx.Response(status, json={"detail": "why"}))
     with collector.client() as client:
         client.log_interaction(user="u", input=1, output=2)
         assert client.flush(SECONDS)
-        assert client.stats().rejected == 1
-    assert len(collector.requests) == sender_module.ATTEMPTS_AFTER_500
+        assert (client.stats().rejected, client.stats().last_rejection) == (1, f"{status} why")
+    assert len(collector.requests) == sender_module.ATTEMPTS
+
+
+@pytest.mark.parametrize("status", [403, 500])
+def test_a_whole_batch_that_is_refused_costs_few_requests_for_each_record(status: int):
+    collector = FakeCollector(lambda _: httpx.Response(status))
+    with collector.client(ClientLimits(linger=30.0)) as client:
+        for number in range(64):
+            client.log_interaction(user="u", input=number, output=None)
+        assert client.flush(SECONDS)
+        assert client.stats().rejected == 64
+    assert len(collector.requests) <= 2 * 64 + sender_module.ATTEMPTS
+
+
+def test_a_wrong_key_costs_no_record_however_long_it_stays_wrong():
+    collector = FakeCollector(in_turn(*[401] * 20))
+    with collector.client() as client:
+        client.log_interaction(user="u", input=1, output=2)
+        assert client.flush(SECONDS)
+        stats = client.stats()
+    assert (stats.sent, stats.retries, stats.rejected, stats.last_rejection) == (1, 20, 0, "")
 
 
 def test_a_full_queue_drops_and_counts_and_does_not_wait():
@@ -251,6 +282,17 @@ def test_a_token_file_is_read_again(tmp_path: Path):
         client.log_interaction(user="u", input=1, output=2)
         wait_until(lambda: client.stats().retries > 0, SECONDS)
         path.write_text("new\n")
+        assert client.flush(SECONDS)
+        assert client.stats().sent == 1
+
+
+def test_a_token_file_that_holds_no_text_is_tried_again(tmp_path: Path):
+    path = tmp_path / "token"
+    path.write_bytes(b"\xff")
+    with FakeCollector().client(token=path) as client:
+        client.log_interaction(user="u", input=1, output=2)
+        wait_until(lambda: client.stats().retries > 0, SECONDS)
+        path.write_text("new")
         assert client.flush(SECONDS)
         assert client.stats().sent == 1
 

@@ -69,7 +69,8 @@ def test_people_are_counted_as_they_are_replayed(material: Material) -> None:
     said = list(islice(replay(material, PACE), 6000))
     within = [one for one in said if 30 <= one.at < 42]
     assert people_between(material, PACE, 30, 12) == len({one.message.sender for one in within})
-    assert labelled_people(material, PACE, 30, 12) == len({one.message.sender for one in within if one.evidence})
+    telling = {one.message.sender for one in within if one.evidence and one.facts}
+    assert labelled_people(material, PACE, 30, 12) == len(telling)
 
 
 @pytest.mark.parametrize("wrong", [{"rate": 0}, {"seconds": 0}, {"learn_share": 1.5}])

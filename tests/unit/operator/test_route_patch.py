@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pawl_operator.kinds.rollout.actions import Backend, PatchRoute
+from pawl_operator.kinds.rollout.route_target import matches
 from pawl_operator.traffic.filters import Mark, marked, read_marks, unmarked
 from pawl_operator.traffic.httproute import Ownership, patch_for, read_state
 
@@ -235,9 +236,19 @@ def test_a_parent_that_has_not_answered_at_all_is_not_overlooked() -> None:
     assert "1 of 2 parents" in state.message
 
 
+def test_the_mark_of_an_earlier_rollout_of_the_same_name_is_not_our_own() -> None:
+    first, second = Ownership("chat", uid="u1"), Ownership("chat", uid="u2")
+    found = patched(route([]), wanted(25), first)
+    seen = [read_state(found, "infer", owner) for owner in (first, second)]
+    assert [[entry.own_mark for entry in state.ours] for state in seen if state] == [[True, True], [False, False]]
+    assert [matches(state, wanted(25)) for state in seen if state] == [True, False]
+    assert patch_for(found, "infer", wanted(25), first) == []
+    assert shape(patched(found, wanted(25), second)) == shape(found)
+
+
 def test_a_mark_on_which_request_and_response_disagree_is_no_mark() -> None:
-    filters = marked([], Mark("stable", "aaaaaaaaaa", 0, 0))
-    filters[1]["responseHeaderModifier"]["set"][0]["value"] = "candidate"
+    filters = marked([], Mark("u1", "stable", "aaaaaaaaaa", 0, 0))
+    filters[1]["responseHeaderModifier"]["set"][1]["value"] = "candidate"
     assert "arm" not in read_marks(filters)
     assert read_marks(filters)["revision"] == "aaaaaaaaaa"
 

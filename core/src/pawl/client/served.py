@@ -7,6 +7,7 @@ from typing import TypedDict
 class Served(TypedDict, total=False):
     """What an answer says of its origin; only what it says is there."""
 
+    rollout: str
     revision: str
     arm: str
     release: int
@@ -14,11 +15,13 @@ class Served(TypedDict, total=False):
 
 
 def served_by(headers: Mapping[str, str]) -> Served:
-    """The origin by `x-pawl-revision`, `-arm`, `-release` and `-step`, to be passed on to `log_interaction`.
+    """The origin by `x-pawl-rollout`, `-revision`, `-arm`, `-release` and `-step`, for `log_interaction`.
 
     `headers` are looked up in lower case, as httpx, requests and aiohttp allow. A number that is none is left out.
     """
     served: Served = {}
+    if rollout := headers.get("x-pawl-rollout"):
+        served["rollout"] = rollout
     if revision := headers.get("x-pawl-revision"):
         served["revision"] = revision
     if arm := headers.get("x-pawl-arm"):

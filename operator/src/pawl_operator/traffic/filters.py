@@ -15,8 +15,9 @@ Filter = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """What a backendRef says about itself."""
+    """What a backendRef says about itself; `rollout` is the uid of the Rollout that wrote it."""
 
+    rollout: str
     arm: str
     revision: str
     release: int
@@ -24,7 +25,8 @@ class Mark:
 
     def headers(self) -> list[dict[str, str]]:
         """Return the headers in the order in which they are written."""
-        values = {"arm": self.arm, "revision": self.revision, "release": str(self.release), "step": str(self.step)}
+        values = {"rollout": self.rollout, "arm": self.arm, "revision": self.revision}
+        values |= {"release": str(self.release), "step": str(self.step)}
         return [{"name": f"{PREFIX}{key}", "value": value} for key, value in values.items() if value]
 
 

@@ -36,6 +36,8 @@ class Ownership:
     rollout: str
     services: tuple[str, ...] = ()
     port: int = 80
+    uid: str = ""
+    """Of the Rollout: what it calls its own on every backendRef."""
 
     def owns(self, entry: Mapping[str, Any]) -> bool:
         """Return whether a backendRef is one of ours."""
@@ -120,7 +122,7 @@ def _wanted_backends(entries: Sequence[Entry], wanted: PatchRoute, ownership: Ow
     for arm, backend, weight in arms:
         held = next((entry for entry in ours if entry["name"] == backend.service), None)
         own = unmarked(held.get("filters") or []) if held is not None else base
-        mark = Mark(arm, backend.revision, wanted.release, wanted.step)
+        mark = Mark(ownership.uid, arm, backend.revision, wanted.release, wanted.step)
         # The Services of a pair stand for each other, so a new one answers on the port of the other.
         known = held if held is not None else model if backend.service in ownership.services else {}
         port = int(known.get("port") or ownership.port)
@@ -199,6 +201,7 @@ def _backend(entry: Mapping[str, Any], ownership: Ownership) -> RouteBackend:
         revision=marks.get("revision"),
         release=_number(marks.get("release")),
         step=_number(marks.get("step")),
+        own_mark=marks.get("rollout", "") == ownership.uid,
     )
 
 

@@ -49,6 +49,7 @@ class SentInteraction(Sent):
     latency_ms: Milliseconds | None = None
     revision: Label | None = None
     arm: Label | None = None
+    rollout: Label | None = None
     release: Count | None = None
     step: Count | None = None
     confidence: Share | None = None

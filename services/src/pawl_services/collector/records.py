@@ -80,6 +80,7 @@ class Recorder:
             latency_ms=item.latency_ms,
             revision=item.revision,
             arm=item.arm,
+            rollout=item.rollout,
             release=item.release,
             step=item.step,
             confidence=item.confidence,

@@ -31,6 +31,7 @@ class Interaction:
     latency_ms: float | None
     revision: str | None
     arm: str | None
+    rollout: str | None
     release: int | None
     step: int | None
     confidence: float | None

@@ -22,6 +22,7 @@ class InteractionRow(NamedTuple):
     latency_ms: float | None
     revision: str | None
     arm: str | None
+    rollout: str | None
     release: int | None
     step: int | None
     confidence: float | None

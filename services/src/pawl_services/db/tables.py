@@ -52,6 +52,7 @@ interactions = Table(
     Column("latency_ms", Double),
     Column("revision", String(63)),
     Column("arm", String(63)),
+    Column("rollout", String(63), comment="uid of the Rollout whose route answered"),
     Column("release", Integer),
     Column("step", Integer),
     Column("confidence", Double),

@@ -46,11 +46,18 @@ class _Tally:
         )
 
     def of(self, window: Window, *, pairs_arms: bool) -> UserScore:
-        """The user's score; with `pairs_arms` somebody who was in both arms is a pair of live sums."""
+        """The user's score; with `pairs_arms` somebody who was in both arms is a pair of live sums.
+
+        Sums whose denominator is 0 (nothing to find, and nothing found) say nothing about a model: they would make
+        the number of users larger than the number that was learned from.
+        """
         pair = self._pair
         if pairs_arms and len(self._arms) == 2:
             pair = (*self._arms[CANDIDATE], *self._arms[STABLE])
-        return UserScore(window.user, window.opened, window.closes, window.assigned, self._arms, pair)
+        if pair is not None and pair[1] == pair[3] == 0:
+            pair = None
+        arms = {arm: sums for arm, sums in self._arms.items() if sums[1] != 0}
+        return UserScore(window.user, window.opened, window.closes, window.assigned, arms, pair)
 
 
 def score_window(
@@ -64,7 +71,7 @@ def score_window(
         _tally_thumbs(tally, window, records)
     elif metric == ACCURACY:
         _tally_answers(tally, release, window, records, skipped)
-    return tally.of(window, pairs_arms=release.pairs_arms)
+    return tally.of(window, pairs_arms=release.pairs_arms(metric))
 
 
 def _tally_latency(tally: _Tally, window: Window, threshold: float) -> None:

@@ -125,7 +125,11 @@ class Engine:
             done = track.advance(watermark)
         self.skipped += track.skipped
         track.skipped.clear()
-        self._views[track.header.release.key] = View(track.header, track.groups, self._wall())
+        # Evidence that is still behind what was received must not look current: its age is that of the last full look.
+        known = self._views.get(track.header.release.key)
+        if done or known is not None:
+            at = self._wall() if done or known is None else known.computed_at
+            self._views[track.header.release.key] = View(track.header, track.groups, at)
 
     def _guarded(self, key: Key, work: Callable[[Track], None]) -> None:
         """Do something to one track; whatever goes wrong, that release is read again and the others go on."""

@@ -14,7 +14,7 @@ from pawl_services.monitor.views import View, label_rate
 LABELS = ("object_namespace", "object_kind", "object", "object_uid", "release", "step", "arm", "metric")
 QUESTION = "question"
 HELP = {
-    "users": "Users whose window has closed and who have at least one scored interaction.",
+    "users": "Users whose window has closed and who have anything that tells models apart: a denominator above 0.",
     "mean": "Mean over users of the numerator; of pairs: ratio of the candidate minus ratio of stable.",
     "m2": "Sum over users of squared deviations of the numerator; of pairs: of the linearised difference.",
     "denominator_mean": "Mean over users of the denominator.",
@@ -23,7 +23,7 @@ HELP = {
     "log_e": "Natural logarithm of an e-value, by question.",
     "batch": "Number of closed batches that the other series of this group hold.",
     "watermark_timestamp_seconds": "Everything received until then is taken in.",
-    "computed_timestamp_seconds": "When the monitor last looked.",
+    "computed_timestamp_seconds": "When everything received was last taken in.",
     "label_rate": "Labelled users an hour.",
     "first_harm_timestamp_seconds": "First live answer of the candidate that was scored less than right or was slow.",
     "exposed_users": "Users who were answered by the candidate in this release.",

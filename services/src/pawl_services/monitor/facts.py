@@ -63,18 +63,22 @@ def read_said(
     said = by_interaction([*feedback_between(connection, release.namespace, after, until), *early])
     for interaction in interactions_of(connection, release.namespace, list(said)):
         own = interaction.component == release.component and interaction.release == release.number
+        own = own and interaction.rollout == release.uid
         if own and release.is_live(interaction.arm, interaction.revision, interaction.step):
             yield from ((interaction, item) for item in said[interaction.id])
 
 
 def _query(release: Release) -> Select[tuple[object, ...]]:
     table = interactions.c
-    columns = (table.id, table.user, table.step, table.arm, table.revision, table.time, table.received_at)
-    own = (table.namespace == release.namespace, table.component == release.component, table.release == release.number)
-    return select(*columns, table.latency_ms).where(*own).order_by(table.received_at, table.id)
+    columns = (table.id, table.user, table.key_id, table.step, table.arm, table.revision, table.time)
+    own = (table.namespace == release.namespace, table.component == release.component)
+    # A component may have several Rollouts, and each counts its releases from 1.
+    mine = (table.rollout == release.uid, table.release == release.number)
+    found = select(*columns, table.received_at, table.latency_ms).where(*own, *mine)
+    return found.order_by(table.received_at, table.id)
 
 
 def _fact(release: Release, row: Row[tuple[object, ...]]) -> Fact | None:
     if not release.is_live(row.arm, row.revision, row.step):
         return None
-    return Fact(row.id, row.user, row.step, row.arm, row.time, row.received_at, row.latency_ms)
+    return Fact(row.id, row.user, row.key_id, row.step, row.arm, row.time, row.received_at, row.latency_ms)

@@ -1,7 +1,7 @@
 """When the candidate first did something worse than it could have (t0): the earliest answer that was slow or wrong."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from pawl.evidence import CANDIDATE
 from pawl_services.db.reader import Feedback, Interaction
@@ -10,6 +10,8 @@ from pawl_services.monitor.release import ACCURACY, SATISFACTION, Release
 from pawl_services.monitor.scoring.labels import thumb_of, truth_of
 from pawl_services.monitor.scoring.registry import SCORERS
 from pawl_services.monitor.windows import Fact
+
+APART = 100
 
 
 def answered_at(time: int, received_at: int) -> int:
@@ -29,6 +31,16 @@ def first_slow(facts: Iterable[Fact], threshold: float) -> int | None:
         for fact in facts
         if fact.arm == CANDIDATE and fact.latency_ms is not None and fact.latency_ms > threshold
     )
+
+
+def ever_slower(kept: Sequence[Fact], fact: Fact) -> list[Fact]:
+    """`kept`, and `fact` if it was slower than all before by more than one part in `APART`: whatever slow will turn
+    out to mean, the first slow answer is among these, and they are few (latencies span a day: under two thousand).
+    """
+    slowest = kept[-1].latency_ms if kept else None
+    if fact.latency_ms is None or (slowest is not None and fact.latency_ms <= slowest * (1 + 1 / APART)):
+        return list(kept)
+    return [*kept, fact]
 
 
 def first_wrong(release: Release, pairs: Iterable[tuple[Interaction, Feedback]]) -> int | None:

@@ -15,7 +15,8 @@ class Header:
 
     `version` grows by one with every commit: whoever still has an older one has lost the lead and may not write.
     Interactions up to `cursor` were taken in; windows that close up to `closed` were counted. `ended` is when the
-    release was first seen to be over: what came in later is not part of it.
+    release was first seen to be over: what came in later is not part of it. `key_id` names the key under which the
+    release's users are known: under another one the same people would be counted again.
     """
 
     release: Release
@@ -28,6 +29,7 @@ class Header:
     exposed_requests: int = 0
     first_harm: int | None = None
     ended: int | None = None
+    key_id: str | None = None
 
     @classmethod
     def new(cls, release: Release) -> Self:
@@ -53,6 +55,7 @@ class Header:
             "exposedRequests": self.exposed_requests,
             "firstHarm": self.first_harm,
             "ended": self.ended,
+            "keyId": self.key_id,
         }
 
     @classmethod
@@ -69,4 +72,5 @@ class Header:
             exposed_requests=int(value["exposedRequests"]),
             first_harm=value["firstHarm"],
             ended=value["ended"],
+            key_id=value["keyId"],
         )

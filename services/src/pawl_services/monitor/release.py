@@ -11,6 +11,7 @@ from pawl.api.rollout_status import ReleaseStatus
 from pawl.durations import parse_duration
 from pawl.evidence import CANDIDATE, STABLE
 from pawl.rates import parse_percent
+from pawl.verdicts import weight_of
 from pawl_services.monitor.accumulate import Questions
 from pawl_services.monitor.scoring.labels import DEFAULT_RULES
 from pawl_services.monitor.scoring.registry import SCORERS
@@ -61,10 +62,12 @@ class Release:
         """Whether any metric is made of what people said."""
         return ACCURACY in self.metrics or SATISFACTION in self.metrics
 
-    @property
-    def pairs_arms(self) -> bool:
-        """Whether the two arms of one user are compared: where requests, not users, are assigned to arms."""
-        return self.mode == "RequestWeights" and self.pairing == "None"
+    def pairs_arms(self, metric: str) -> bool:
+        """Whether the two arms of one user are compared: where requests, not users, are assigned to arms.
+
+        Answers that both revisions gave to the same request are better pairs, where there are any.
+        """
+        return self.mode == "RequestWeights" and (self.pairing == "None" or metric != ACCURACY)
 
     def arm_of(self, revision: str | None) -> str | None:
         """The arm that serves a revision; None for any other."""
@@ -128,7 +131,7 @@ def live_release(rollout: Rollout, components: Mapping[tuple[str, str], Componen
         started=round(status.started_at.timestamp() * 1_000_000),
         window=_micros(analysis.window),
         delay=_micros(analysis.label_delay),
-        weights=tuple(step.set_weight for step in status.plan.steps),
+        weights=tuple(weight_of(status.plan, step) for step in range(1, len(status.plan.steps) + 1)),
         mode=status.plan.mode,
         pairing=analysis.pairing.mode,
         metrics=metrics,

@@ -24,7 +24,8 @@ Pair = tuple[float, float, float, float]
 class UserScore:
     """One user whose window has closed; `opened` and `closed` in microseconds, `assigned` the arm of the first answer.
 
-    `arms` and `pair` are empty where the user has nothing scored; they are counted among `assigned` all the same.
+    `arms` and `pair` are empty where nothing of the user says anything about a model; such users are counted among
+    `assigned` all the same.
     """
 
     user: str

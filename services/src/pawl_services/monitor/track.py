@@ -12,7 +12,7 @@ from pawl_services.db.engine import Database
 from pawl_services.monitor.accumulate import Group
 from pawl_services.monitor.closing import Records, score_window
 from pawl_services.monitor.facts import SLICE, Slice, read_records, read_said, read_slice
-from pawl_services.monitor.harm import earliest, first_slow, first_wrong
+from pawl_services.monitor.harm import earliest, ever_slower, first_slow, first_wrong
 from pawl_services.monitor.latency import ThresholdSampler
 from pawl_services.monitor.release import LATENCY
 from pawl_services.monitor.store import Advance, ClosedBatch, Evidence, GroupKey, commit, counted
@@ -86,8 +86,13 @@ class Track:
 
     def _read(self, connection: Connection, after: int, until: int) -> Slice:
         part = read_slice(connection, self._release, after, until, self._slice_size)
-        ended = self.header.ended
-        return part if ended is None else Slice([fact for fact in part.facts if fact.received_at <= ended], part.until)
+        ended, key = self.header.ended, self._key_of(part.facts)
+        own = [f for f in part.facts if f.key_id == key and (ended is None or f.received_at <= ended)]
+        return Slice(own, part.until)
+
+    def _key_of(self, facts: Sequence[Fact]) -> str | None:
+        """The key under which this release knows its users: that of its first interaction."""
+        return self.header.key_id or (facts[0].key_id if facts else None)
 
     def _observe(self, connection: Connection, facts: Sequence[Fact]) -> None:
         known = self._counted(connection, facts)
@@ -101,7 +106,7 @@ class Track:
         if fact.arm == STABLE:
             self._threshold = self._sampler.observe(latency_ms)
         else:
-            self._before_threshold.append(fact)
+            self._before_threshold = ever_slower(self._before_threshold, fact)
 
     def _counted(self, connection: Connection, facts: Iterable[Fact]) -> dict[str, set[tuple[int, str]]]:
         """By metric, who among those who have no open window was counted before, and in which step."""
@@ -119,9 +124,9 @@ class Track:
         }
 
     def _due(self, until: int) -> list[tuple[Window, set[str]]]:
-        """Windows to close now, with the metrics to close: latency waits until it is known what slow means."""
+        """Windows to close now, with the metrics to close: a latency waits until it is known what slow means."""
         waits = self._waits()
-        closing = ((window, window.pending - waits) for window in self._windows.due(until))
+        closing = ((w, w.pending - waits if w.timed else set(w.pending)) for w in self._windows.due(until))
         return list(islice(((window, metrics) for window, metrics in closing if metrics), DUE_AT_ONCE))
 
     def _waits(self) -> set[str]:
@@ -134,6 +139,7 @@ class Track:
             cursor=part.until,
             closed=self.header.closed if len(due) == DUE_AT_ONCE or self._waits() else part.until,
             threshold=self._threshold,
+            key_id=self._key_of(part.facts),
             exposed_requests=self.header.exposed_requests + len(live),
             first_harm=self._first_harm(connection, part, live),
         )
@@ -173,5 +179,7 @@ class Track:
     def _forget(self, closed: Iterable[tuple[Window, set[str]]]) -> None:
         for window, metrics in closed:
             window.pending -= metrics
+            # Only latencies may have to wait; whose answers they were is no longer needed.
+            window.interactions.clear()
             if not window.pending:
                 self._windows.forget(window)

@@ -13,7 +13,9 @@ SHORTEST = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """`computed_at` in seconds since 1970, when the monitor last looked; the watermark is the header's cursor."""
+    """`computed_at` in seconds since 1970: when all that was received was last in. The watermark is the header's
+    cursor.
+    """
 
     header: Header
     groups: Mapping[GroupKey, Group]

@@ -20,6 +20,7 @@ class Fact:
 
     id: str
     user: str
+    key_id: str
     step: int
     arm: str
     time: int
@@ -42,6 +43,11 @@ class Window:
     pending: set[str]
     interactions: list[bytes] = field(default_factory=list)
     latencies: "dict[str, array[float]]" = field(default_factory=lambda: {STABLE: array("d"), CANDIDATE: array("d")})
+
+    @property
+    def timed(self) -> bool:
+        """Whether any answer of this user has a latency."""
+        return any(self.latencies.values())
 
     def ids(self) -> list[str]:
         """The interactions' ids as the database has them."""

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pawl_services.db.reader import Feedback
+from pawl_services.monitor.moments import Moments
 from pawl_services.monitor.scoring.labels import Truth, thumb_of, truth_of
 from pawl_services.monitor.scoring.registry import SCORERS
 from pawl_services.monitor.scoring.spans import span_f1
@@ -74,6 +75,12 @@ def test_squared_error_needs_numbers() -> None:
             squared_error(bad, 1)
         with pytest.raises(TruthError):
             squared_error(1, bad)
+
+
+def test_a_diverged_answer_has_a_square_that_can_be_added_up() -> None:
+    huge = squared_error(1e149, 0).numerator
+    assert huge == squared_error(1e78, 0).numerator < 1e75
+    assert math.isfinite(Moments.of([(huge, 1.0)] * 9 + [(0.0, 1.0)], 2).products[0])
 
 
 def said(kind: str, value: object, time: int = 0, identifier: str = "a") -> Feedback:

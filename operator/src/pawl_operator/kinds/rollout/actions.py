@@ -61,8 +61,8 @@ class PatchRoute:
     """Make our rule carry exactly [candidate, stable] with weights (weight, 100 - weight), or [stable] with 100 when
     candidate is None.
 
-    Each backendRef gets header filters x-pawl-arm, -revision, -release, -step. ``step`` 0 marks a route that is out
-    of every step: a rollback, or no release. ``mirror_percent`` 0 removes our mirrors; otherwise one mirror to each
+    Each backendRef gets header filters x-pawl-rollout, -arm, -revision, -release, -step. ``step`` 0 marks a route that
+    is out of every step: a rollback, or no release. ``mirror_percent`` 0 removes our mirrors; otherwise one mirror to each
     arm's Service.
     """
 

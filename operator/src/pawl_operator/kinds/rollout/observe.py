@@ -131,7 +131,7 @@ def ownership_of(rollout: Rollout) -> Ownership:
     """Return which Services are arms of this Rollout."""
     services = rollout.spec.services
     named = (services.stable, services.candidate) if services is not None else ()
-    return Ownership(rollout.metadata.name, named)
+    return Ownership(rollout.metadata.name, named, uid=rollout.metadata.uid or "")
 
 
 def wanted_policy(rollout: Rollout, namespace: str, header: str) -> Object:

@@ -81,8 +81,8 @@ def matches(route: RouteState, wanted: PatchRoute) -> bool:
     if len(route.ours) != len(arms):
         return False
     marked = all(
-        (have.arm, have.service, have.revision, have.release, have.step)
-        == (arm, want.service, want.revision, wanted.release, wanted.step)
+        (have.own_mark, have.arm, have.service, have.revision, have.release, have.step)
+        == (True, arm, want.service, want.revision, wanted.release, wanted.step)
         for have, (arm, want) in zip(route.ours, arms, strict=True)
     )
     return marked and _shares_match(route, wanted) and _mirrors_match(route, wanted)

@@ -59,6 +59,8 @@ class RouteBackend:
     revision: str | None = None
     release: int | None = None
     step: int | None = None
+    own_mark: bool = True
+    """Whether the mark names this very Rollout; an earlier one of the same name had another uid."""
 
 
 @dataclass(frozen=True, slots=True)

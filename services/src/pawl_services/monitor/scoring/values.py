@@ -4,6 +4,9 @@ from math import isfinite
 
 from pawl_services.monitor.scoring.types import AnswerError, Score, TruthError
 
+LARGEST = 1e60
+"""A model that has diverged is as wrong as can be; its square must still have a square that a database can hold."""
+
 
 def exact(output: object, truth: object) -> Score:
     """1 over 1 where both are the same JSON value (order of members and 1 or 1.0 do not matter), else 0 over 1."""
@@ -16,7 +19,7 @@ def right(score: Score) -> bool:
 
 
 def squared_error(output: object, truth: object) -> Score:
-    """(output - truth) squared, over 1.
+    """(output - truth) squared, at most LARGEST, over 1.
 
     Raises:
         TruthError: the truth is no finite number.
@@ -27,7 +30,7 @@ def squared_error(output: object, truth: object) -> Score:
         raise TruthError("the truth of squared-error is a number")
     if said is None:
         raise AnswerError("the answer is no number, and a squared error has no largest value")
-    return Score((said - wanted) ** 2, 1)
+    return Score(min((said - wanted) ** 2, LARGEST), 1)
 
 
 def no_error(score: Score) -> bool:
