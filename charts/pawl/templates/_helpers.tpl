@@ -77,6 +77,9 @@ automountServiceAccountToken: false
 {{- $values := index .root.Values .part -}}
 labels:
   {{- include "pawl.part.labels" . | nindent 2 }}
+  {{- with include "pawl.part.databaseLabel" . }}
+  {{- . | nindent 2 }}
+  {{- end }}
   {{- with $values.podLabels }}
   {{- toYaml . | nindent 2 }}
   {{- end }}
@@ -114,6 +117,41 @@ nodeSelector: {{- toYaml . | nindent 2 }}
 {{- with $values.tolerations }}
 tolerations: {{- toYaml . | nindent 2 }}
 {{- end }}
+{{- include "pawl.part.affinity" . }}
+{{- end -}}
+
+{{/*
+The user's affinity, and beside a SQLite claim the node of the other pod that mounts it: such a claim attaches to one
+node at a time. Collector and monitor ask for the same label and carry it, so either may come first: Kubernetes places
+a pod that matches its own required terms where no pod matches yet. That holds for all its terms together, so one more
+required term of the user's could keep both pending for ever.
+*/}}
+{{- define "pawl.part.affinity" -}}
+{{- $affinity := deepCopy (default dict (index .root.Values .part).affinity) -}}
+{{- $required := "requiredDuringSchedulingIgnoredDuringExecution" -}}
+{{- with include "pawl.part.databaseLabel" . -}}
+{{- $pods := default dict $affinity.podAffinity -}}
+{{- if get $pods $required -}}
+{{- fail (printf "%s.affinity.podAffinity.%s cannot be kept together with the one that SQLite's claim needs: prefer instead of require, use nodeAffinity, or set database.existingSecret.name to a Postgres" $.part $required) -}}
+{{- end -}}
+{{- $term := dict "topologyKey" "kubernetes.io/hostname" "labelSelector" (dict "matchLabels" (fromYaml .)) -}}
+{{- $affinity = merge (dict "podAffinity" (merge (dict $required (list $term)) $pods)) $affinity -}}
+{{- end -}}
+{{- with $affinity }}
+affinity: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end -}}
+
+{{/*
+How a Deployment replaces its pods; the argument says whether old and new may run side by side. The API server's own
+defaults are spelled out: Helm takes away only what it has set, and Recreate beside a filled-in rollingUpdate is refused.
+*/}}
+{{- define "pawl.strategy" -}}
+{{- if . -}}
+{type: RollingUpdate, rollingUpdate: {maxSurge: 25%, maxUnavailable: 25%}}
+{{- else -}}
+{type: Recreate}
+{{- end -}}
 {{- end -}}
 
 {{/* Image, ports, probes and security of a container. Readiness and liveness mean what the process says of itself. */}}
@@ -150,6 +188,13 @@ resources: {{- toYaml $values.resources | nindent 2 }}
 {{- if not .Values.database.existingSecret.name -}}true{{- end -}}
 {{- end -}}
 
+{{/* The label of the pods that mount the SQLite claim; empty for the operator, and for all with Postgres. */}}
+{{- define "pawl.part.databaseLabel" -}}
+{{- if and (ne .part "operator") (include "pawl.sqlite" .root) -}}
+pawl.dev/database: {{ include "pawl.fullname" .root | quote }}
+{{- end -}}
+{{- end -}}
+
 {{- define "pawl.databaseClaim" -}}
 {{- default (printf "%s-database" (include "pawl.fullname" .)) .Values.database.sqlite.existingClaim -}}
 {{- end -}}
@@ -171,7 +216,28 @@ resources: {{- toYaml $values.resources | nindent 2 }}
 {{- end -}}
 {{- end -}}
 
-{{/* A Role in the chart's own namespace for the Lease by which one replica leads. */}}
+{{/* Milliseconds of a duration that the schema has let through, such as 1m30s. */}}
+{{- define "pawl.milliseconds" -}}
+{{- $sizes := dict "ms" 1 "s" 1000 "m" 60000 "h" 3600000 -}}
+{{- $total := 0 -}}
+{{- range regexFindAll "[0-9]+(ms|s|m|h)" . -1 -}}
+{{- $number := regexFind "^[0-9]+" . -}}
+{{- $total = add $total (mul (int64 $number) (get $sizes (trimPrefix $number .))) -}}
+{{- end -}}
+{{- $total -}}
+{{- end -}}
+
+{{/* The Lease by which one replica leads: named after the part, so that two releases in a namespace share none. */}}
+{{- define "pawl.leaseEnv" -}}
+- name: PAWL_LEASE_NAMESPACE
+  valueFrom: {fieldRef: {fieldPath: metadata.namespace}}
+- {name: PAWL_LEASE_NAME, value: {{ include "pawl.part.name" . | quote }}}
+{{- end -}}
+
+{{/*
+A Role in the chart's own namespace for that Lease. Reading and writing are bound to its name, so that the monitor
+cannot overwrite the operator's; create cannot be (the API server knows no name yet), and overwrites nothing.
+*/}}
 {{- define "pawl.leaseAccess" -}}
 {{- if .root.Values.rbac.create }}
 ---
@@ -184,7 +250,11 @@ metadata:
 rules:
   - apiGroups: [coordination.k8s.io]
     resources: [leases]
-    verbs: [get, create, update]
+    verbs: [create]
+  - apiGroups: [coordination.k8s.io]
+    resources: [leases]
+    resourceNames: [{{ include "pawl.part.name" . | quote }}]
+    verbs: [get, update]
 ---
 apiVersion: rbac.authorization.k8s.io/v1
 kind: RoleBinding

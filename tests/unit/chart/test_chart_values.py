@@ -15,8 +15,17 @@ WRONG = [
     ("collector.image.digest=sha256:12", "/collector/image/digest", "pattern"),
     ("collector.apiKeys.tenants={Demo}", "/collector/apiKeys/tenants/0", "pattern"),
     ("monitor.tick=fast", "/monitor/tick", "pattern"),
+    ("monitor.tick=0s", "/monitor/tick", "pattern"),
+    ("monitor.tick=2h", "/monitor/tick", "pattern"),
+    ("prometheus.scrapeInterval=1.5s", "/prometheus/scrapeInterval", "pattern"),
+    ("metrics.serviceMonitor.interval=0s", "/metrics/serviceMonitor/interval", "pattern"),
     ("prometheus.url=http://me:secret@host", "/prometheus/url", "pattern"),
+    ("prometheus.url=http:///metrics", "/prometheus/url", "pattern"),
     ("prometheus.selector=cluster", "/prometheus/selector", "pattern"),
+    ("database.sqlite.existingClaim=My_Claim", "/database/sqlite/existingClaim", "pattern"),
+    ("networkPolicy.metricsFrom[0].namespace=monitoring", "/networkPolicy/metricsFrom/0", "namespace"),
+    ("monitor.podLabels.pawl\\.dev/database=x", "/monitor/podLabels/pawl.dev~1database", "false schema"),
+    ("global.imagePullSecrets[0].nam=x", "/global/imagePullSecrets/0", "name"),
     ("database.sqlite.size=big", "/database/sqlite/size", "pattern"),
     ("watchNamespaces=demo", "/watchNamespaces", "array"),
     ("colector.replicas=1", "", "colector"),
@@ -72,6 +81,18 @@ def test_readme_documents_every_value_with_its_default() -> None:
 def test_every_value_is_documented() -> None:
     values = yaml.safe_load((CHART / "values.yaml").read_text())
     assert set(leaves(values)) == set(documented_in_values())
+
+
+def test_every_value_is_read_by_a_template() -> None:
+    text = "\n".join(path.read_text() for path in (CHART / "templates").rglob("*") if path.is_file())
+    parts, dead = ("operator", "collector", "monitor"), []
+    for name in leaves(yaml.safe_load((CHART / "values.yaml").read_text())):
+        part, _, rest = name.partition(".")
+        # Helpers read what all parts have as `$values` or `(index .root.Values .part)`, and an image as `$image`.
+        shared = rf"|(\$values|\.part\))\.{re.escape(rest)}|\$image\.{rest.rpartition('.')[2]}" if part in parts else ""
+        if not re.search(rf"(\.Values\.{re.escape(name)}{shared})\b", text):
+            dead.append(name)
+    assert dead == []
 
 
 def test_every_closed_object_of_the_schema_covers_the_defaults() -> None:

@@ -4,14 +4,16 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
 
+from pawl.durations import format_duration, parse_duration
+
 Settings = TypeVar("Settings")
 
-_SECONDS = re.compile(r"(?P<number>\d+(?:\.\d+)?)(?P<unit>ms|s|m|h)?")
-_UNIT_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, None: 1.0}
+_PLAIN_SECONDS = re.compile(r"\d{1,9}(?:\.\d{1,9})?", re.ASCII)
 _TRUE = frozenset({"1", "true", "yes", "on"})
 _FALSE = frozenset({"0", "false", "no", "off"})
 
@@ -51,12 +53,12 @@ class Environment:
         return int(value)
 
     def seconds(self, name: str, default: float, minimum: float, maximum: float) -> float:
-        """A duration in seconds, written as `5`, `2.5`, `500ms`, `5s`, `1m` or `1h`."""
+        """A duration in seconds: written as everywhere in Pawl (`1m30s`, `500ms`), or as a plain number of seconds."""
         value = self.text(name, str(default))
-        match = _SECONDS.fullmatch(value)
-        seconds = float(match["number"]) * _UNIT_SECONDS[match["unit"]] if match else -1.0
-        if not minimum <= seconds <= maximum:
-            self.problem(name, value, "is not a usable duration", f"use {minimum:g}s to {maximum:g}s, for example 5s")
+        seconds = _seconds(value)
+        if seconds is None or not minimum <= seconds <= maximum:
+            least, most, usual = (format_duration(timedelta(seconds=one)) for one in (minimum, maximum, default))
+            self.problem(name, value, "is not a usable duration", f"use {least} to {most}, for example {usual}")
             return default
         return seconds
 
@@ -107,6 +109,16 @@ class Environment:
         """Raise SettingsError when anything was noted."""
         if self._problems:
             raise SettingsError(self._problems)
+
+
+def _seconds(text: str) -> float | None:
+    """Seconds of a plain number (settings named for seconds hold one) or of a duration; None where it is neither."""
+    if _PLAIN_SECONDS.fullmatch(text):
+        return float(text)
+    try:
+        return parse_duration(text).total_seconds()
+    except ValueError:
+        return None
 
 
 @dataclass(frozen=True)

@@ -28,9 +28,21 @@ def test_defaults_are_complete():
     assert (settings.port, settings.drain_seconds, settings.log_level) == (8080, 5.0, "info")
 
 
-@pytest.mark.parametrize(("text", "seconds"), [("5", 5.0), ("2.5s", 2.5), ("500ms", 0.5), ("1m", 60.0), (" 3 ", 3.0)])
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("5", 5.0), ("2.5", 2.5), ("500ms", 0.5), ("1m", 60.0), ("1m30s", 90.0), ("2s500ms", 2.5), (" 3 ", 3.0)],
+)
 def test_durations(text: str, seconds: float):
     assert load(server_settings, {"PAWL_DRAIN_SECONDS": text}).drain_seconds == seconds
+
+
+@pytest.mark.parametrize("text", ["2.5s", "30s1m", "-1", "1e3", "1 m", "11m", "\u0665s"])
+def test_other_durations_are_refused_with_a_remedy_that_works(text: str):
+    with pytest.raises(SettingsError) as failure:
+        load(server_settings, {"PAWL_DRAIN_SECONDS": text})
+    assert failure.value.problems == (
+        f"PAWL_DRAIN_SECONDS={text!r} is not a usable duration; use 0s to 10m, for example 5s",
+    )
 
 
 def test_every_mistake_is_named_at_once_with_value_and_remedy():
