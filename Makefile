@@ -48,6 +48,9 @@ bench: setup  ## benchmarks, each beside a peer; writes benchmarks/results/*.jso
 	@$(PY) -m benchmarks.run
 
 clean:  ## end what the project started, remove what it made (KEEP_CACHE=1 keeps images and compiled programs)
-	@if [ -x $(PY) ]; then $(PY) -m pawl_devcluster down --all $(if $(KEEP_CACHE),,--cache); fi
+	@python=$$(command -v $(PY) || command -v python3); \
+	if "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then \
+		PYTHONPATH=devcluster/src "$$python" -m pawl_devcluster down --all $(if $(KEEP_CACHE),,--cache); \
+	else echo "clean: clusters and cache stay: ending them needs Python 3.11 or newer as python3"; fi
 	@rm -rf .venv .tools .demo dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

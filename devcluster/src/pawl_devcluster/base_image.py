@@ -24,7 +24,7 @@ def ensure_base(cache: Cache, report: Report) -> str:
 
     Raises DevclusterError where the tools cannot be installed or Debian's packages cannot be reached.
     """
-    debian.install_tools(_TOOLS, report)
+    debian.install_tools(_TOOLS, cache)
     with cache.locked("python-base-image"):
         for name in (STAND_IN, OFFICIAL):
             if _present(name):

@@ -4,27 +4,32 @@ import argparse
 import os
 import shlex
 import subprocess
+import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from pawl_devcluster import cluster, gobuild, own_images
+from pawl_devcluster.addons import gateway
 from pawl_devcluster.addons.registry import ADDONS
 from pawl_devcluster.errors import DevclusterError
 from pawl_devcluster.report import to_stderr
 from pawl_devcluster.settings import Size, from_environment
-from pawl_devcluster.tools import make_tools
+from pawl_devcluster.tools import Tools, make_tools
 
+_GATEWAY_CRDS = "gateway-crds"
 # In the order in which a whole test run needs them.
 _BUILD_ORDER = (
     "kubectl",
+    "helm",
     "etcd",
     "kube-apiserver",
     "kube-controller-manager",
     "kube-scheduler",
+    _GATEWAY_CRDS,
     "kubelet",
     "kube-proxy",
     "pause",
     "coredns",
-    "helm",
 )
 
 
@@ -57,11 +62,13 @@ def _parser() -> argparse.ArgumentParser:
     up.add_argument("--addons", default="", help=f"comma-separated: {', '.join(ADDONS)}")
     up.set_defaults(command=_up)
     down = verbs.add_parser("down", help="remove it, with everything that it made")
-    down.add_argument("--all", action="store_true", help="remove the clusters of every name")
+    down.add_argument("--all", action="store_true", help="remove all clusters of this checkout")
     down.add_argument("--cache", action="store_true", help="remove images and cached builds too")
     down.set_defaults(command=_down)
     verbs.add_parser("status", help="what runs").set_defaults(command=_status)
-    verbs.add_parser("env", help="variables for a shell").set_defaults(command=_env)
+    verbs.add_parser("env", help="for a shell: variables, and a PATH with kubectl, helm, pawl").set_defaults(
+        command=_env
+    )
     load = verbs.add_parser("load-image", help="put images on the nodes")
     load.add_argument("names", nargs="+", metavar="NAME")
     load.add_argument("--node", action="append", default=[], help="only on this node; may be given again")
@@ -96,8 +103,12 @@ def _status(_: argparse.Namespace) -> None:
 
 
 def _env(_: argparse.Namespace) -> None:
-    for name, value in cluster.connect().environment().items():
+    found = cluster.connect()
+    for name, value in found.environment().items():
         print(f"export {name}={shlex.quote(value)}")
+    # `pawl`, which kubectl finds as `kubectl pawl`, lies beside this Python.
+    folders = f"{found.tools.on_path()}:{Path(sys.executable).parent}"
+    print(f'export PATH={shlex.quote(folders)}:"$PATH"')
 
 
 def _images(arguments: argparse.Namespace) -> None:
@@ -109,14 +120,21 @@ def _images(arguments: argparse.Namespace) -> None:
 def _build(arguments: argparse.Namespace) -> None:
     tools = make_tools(from_environment(), to_stderr)
     for name in arguments.names or [*_BUILD_ORDER, "gateway", "prometheus"]:
-        if name in ADDONS:
-            ADDONS[name].prepare(tools)
-        elif name in gobuild.PROGRAMS or name in ("helm", "envoy"):
-            tools.program(name)
-        else:
-            raise DevclusterError(
-                f"There is nothing to build by the name {name!r}: name a program or an add-on ({', '.join(ADDONS)})."
-            )
+        _build_one(tools, name)
     if not arguments.names:
         for image in (own_images.PAUSE, own_images.COREDNS):
             tools.images.archive(image)
+
+
+def _build_one(tools: Tools, name: str) -> None:
+    if name in ADDONS:
+        ADDONS[name].prepare(tools)
+    elif name == _GATEWAY_CRDS:
+        gateway.define(tools)
+    elif name in gobuild.PROGRAMS or name in ("helm", "envoy"):
+        tools.program(name)
+    else:
+        raise DevclusterError(
+            f"There is nothing to build by the name {name!r}: "
+            f"name a program, {_GATEWAY_CRDS} or an add-on ({', '.join(ADDONS)})."
+        )

@@ -5,6 +5,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from pawl_devcluster import host
 from pawl_devcluster.addons import gateway, mlflow, prometheus
 from pawl_devcluster.addons.base import Addon, AddonContext
 from pawl_devcluster.addons.registry import chosen
@@ -87,7 +88,7 @@ def up(
     settings = settings or from_environment()
     wanted = chosen(addons, size)
     tools = make_tools(settings, report)
-    cluster = Cluster(tools, _provider(tools))
+    cluster = Cluster(tools, _checked(tools, size))
     with StateStore(settings).exclusive(report), ThreadPoolExecutor(2, "addon") as pool:
         if cluster.provider == EXISTING:
             cluster.source.up(size)
@@ -98,9 +99,15 @@ def up(
             tools.program(name)
         prepared = [(addon, pool.submit(addon.prepare, tools)) for addon in wanted]
         cluster.source.up(size)
+        StateStore(settings).update(checkout=str(settings.checkout))  # one whose checkout was gone is ours from now on
         _install(cluster, prepared)
     report(f"cluster {settings.name} is up: KUBECONFIG={cluster.kubeconfig}")
     return cluster
+
+
+def check(size: Size = Size.NODE, settings: Settings | None = None, report: Report = to_stderr) -> None:
+    """Raise DevclusterError, in one sentence, where `up` could not bring such a cluster up; builds nothing."""
+    _checked(make_tools(settings or from_environment(), report), size)
 
 
 def connect(settings: Settings | None = None, report: Report = to_stderr) -> Cluster:
@@ -118,10 +125,12 @@ def down(settings: Settings | None = None, report: Report = to_stderr) -> None:
     store = StateStore(settings)
     if settings.kubeconfig is None and store.load() is None:
         report(f"there is no cluster {settings.name}")
-        return
-    with store.exclusive(report):
-        _provider(make_tools(settings, report)).down()
-    report(f"cluster {settings.name} is gone")
+    else:
+        with store.exclusive(report):
+            _provider(make_tools(settings, report)).down()
+        if settings.kubeconfig is None:
+            report(f"cluster {settings.name} is gone")
+    host.sweep(settings.state_root)
 
 
 def _install(cluster: Cluster, prepared: Sequence[tuple[Addon, Future[None]]]) -> None:
@@ -134,6 +143,19 @@ def _install(cluster: Cluster, prepared: Sequence[tuple[Addon, Future[None]]]) -
         if state is not None:
             store.update(addons=tuple(dict.fromkeys((*state.addons, addon.name))))
         cluster.tools.report(f"add-on {addon.name} ready")
+
+
+def _checked(tools: Tools, size: Size) -> Provider:
+    settings = tools.settings
+    owner = StateStore(settings).other_owner() if settings.kubeconfig is None else None
+    if owner is not None:
+        raise DevclusterError(
+            f"Cluster {settings.name} belongs to the checkout {owner}: take it down there, "
+            "or set PAWL_DEVCLUSTER_NAME to another name."
+        )
+    provider = _provider(tools)
+    provider.check(size)
+    return provider
 
 
 def _provider(tools: Tools) -> Provider:

@@ -22,11 +22,12 @@ class CrdSource:
 
 def generate(tools: Tools, source: CrdSource) -> Path:
     """Return a folder with one file per definition, generated once."""
-    generator = tools.program("controller-gen")
-    folder = tools.builder.module(source.module)
     target = tools.cache.root / "crds" / source.name
 
     def make(out: Path) -> None:
+        # Only who holds the lock may write the module's files: another process may be reading them.
+        generator = tools.program("controller-gen")
+        folder = tools.builder.module(source.module)
         # Descriptions are left out: with them a definition gets larger than a client may apply.
         command: list[shell.Argument] = [
             generator,

@@ -2,13 +2,13 @@
 
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from pawl_devcluster import shell
-from pawl_devcluster.cache import Cache
+from pawl_devcluster.cache import Cache, hold
 from pawl_devcluster.errors import DevclusterError
-from pawl_devcluster.report import Report
 
 NODE_TOOLS = {  # what must be there -> the package that has it
     "containerd": "containerd",
@@ -20,6 +20,7 @@ NODE_TOOLS = {  # what must be there -> the package that has it
     "ethtool": "ethtool",
     "socat": "socat",
 }
+_APT = ("apt-get", "-qq", "-o", "DPkg::Lock::Timeout=120")  # another program's installation is waited for
 BASE_TOOLS = {"ip": "iproute2", "openssl": "openssl", "nsenter": "util-linux", "mount": "mount"}
 
 
@@ -28,36 +29,50 @@ def missing_packages(tools: Mapping[str, str]) -> list[str]:
     return sorted({package for tool, package in tools.items() if not _present(tool)})
 
 
-def install_tools(tools: Mapping[str, str], report: Report) -> None:
+def install_tools(tools: Mapping[str, str], cache: Cache) -> None:
     """Install what is absent; raises DevclusterError with the list where there is no apt-get."""
-    packages = missing_packages(tools)
-    if not packages:
+    if not missing_packages(tools):
         return
-    if shutil.which("apt-get") is None:
-        raise DevclusterError(
-            f"These packages are missing: {' '.join(packages)}. Install them with your system's package manager."
-        )
-    report(f"installing Debian packages: {' '.join(packages)}")
+    with _apt_alone(cache):
+        packages = missing_packages(tools)  # without those that the one before us has installed
+        if packages and shutil.which("apt-get") is None:
+            raise DevclusterError(
+                f"These packages are missing: {' '.join(packages)}. Install them with your system's package manager."
+            )
+        if packages:
+            cache.report(f"installing Debian packages: {' '.join(packages)}")
+            _install(packages)
+
+
+def _install(packages: Sequence[str]) -> None:
     quiet = {"DEBIAN_FRONTEND": "noninteractive"}
-    install = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", *packages]
+    install = [*_APT, "install", "-y", "--no-install-recommends", *packages]
     if shell.attempt(install, env=quiet).returncode:
-        shell.run(["apt-get", "update", "-qq"], env=quiet)
+        shell.run([*_APT, "update"], env=quiet)
         shell.run(install, env=quiet)
 
 
 def unpacked(cache: Cache, package: str) -> Path:
     """Return a folder with the files of a Debian package, which is not installed."""
     target = cache.root / "debian" / package
-    return cache.ensure(target, f"Debian package {package} (download)", lambda out: _unpack(package, out))
+    return cache.ensure(target, f"Debian package {package} (download)", lambda out: _unpack(package, out, cache))
 
 
-def _unpack(package: str, out: Path) -> None:
+def _unpack(package: str, out: Path, cache: Cache) -> None:
     with tempfile.TemporaryDirectory(dir=out.parent) as name:
-        download = ["apt-get", "-o", "APT::Sandbox::User=root", "download", "-qq", package]
-        if shell.attempt(download, cwd=Path(name)).returncode:
-            shell.run(["apt-get", "update", "-qq"])
-            shell.run(download, cwd=Path(name))
+        download = [*_APT, "-o", "APT::Sandbox::User=root", "download", package]
+        with _apt_alone(cache):
+            if shell.attempt(download, cwd=Path(name)).returncode:
+                shell.run([*_APT, "update"])
+                shell.run(download, cwd=Path(name))
         shell.run(["dpkg-deb", "-x", next(Path(name).glob("*.deb")), out])
+
+
+@contextmanager
+def _apt_alone(cache: Cache) -> Iterator[None]:
+    """Let one thread or process at a time use apt: of two, the second would find its files locked and give up."""
+    with hold(cache.root / "locks" / "apt", lambda: cache.report("waiting for another use of apt-get")):
+        yield
 
 
 def _present(tool: str) -> bool:

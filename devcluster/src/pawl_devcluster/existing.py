@@ -23,6 +23,9 @@ class ExistingProvider:
         self.kubeconfig: Path = tools.settings.kubeconfig
         self._tools = tools
 
+    def check(self, size: Size) -> None:
+        """Nothing to see before there is a kubectl to ask with: `up` does."""
+
     def up(self, size: Size) -> None:
         """Check that it answers and has what the size asks for."""
         kubectl = self._kubectl()

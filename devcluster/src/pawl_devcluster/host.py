@@ -30,9 +30,25 @@ def remove_empty(folders: Iterable[Path]) -> None:
 def remove_tree(folder: Path) -> None:
     """Remove a folder; it vanishes under its name at once, so an interruption leaves no half of it."""
     remains = folder.with_name(f".{folder.name}.removed")
-    shutil.rmtree(remains, ignore_errors=True)
+    _wipe(remains)
     folder.rename(remains)
-    shutil.rmtree(remains)
+    _wipe(remains)
+
+
+def sweep(state_root: Path) -> None:
+    """Remove what an interrupted `remove_tree` left and, after the last cluster, the folder that held them."""
+    if not state_root.is_dir():
+        return
+    for remains in state_root.glob(".*.removed"):
+        _wipe(remains)
+    remove_empty([state_root])
+
+
+def _wipe(folder: Path) -> None:
+    while folder.exists():
+        # Another command may sweep the same folder: what it takes away first is no error, the rest is still to do.
+        with contextlib.suppress(FileNotFoundError):
+            shutil.rmtree(folder)
 
 
 def _file(name: str) -> Path:

@@ -4,7 +4,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from pawl_devcluster import base_image
+from pawl_devcluster import base_image, cache_mounts
 from pawl_devcluster.cache import Cache, check_space
 from pawl_devcluster.errors import DevclusterError
 from pawl_devcluster.image_engines import Build, Buildah, ImageEngine, find_engine, host_certificates
@@ -59,13 +59,14 @@ def export(name: str, report: Report = to_stderr) -> Path:
 
 
 def remove(report: Report = to_stderr) -> None:
-    """Remove every image and archive that this module made, the Python stand-in and build stages included."""
+    """Remove every image and archive that this module made, with the Python stand-in and what builds left."""
     engine = find_engine()
     for name in (*RECIPES, *ADDON_RECIPES, base_image.STAND_IN):
         if engine.identity(name):
             engine.remove(name)
             report(f"{name}: removed")
     engine.sweep()
+    cache_mounts.remove(report)
     for archive in (from_environment().cache / "images").glob("pawl-*.tar"):
         archive.unlink()
 

@@ -13,6 +13,8 @@ from pawl_devcluster.provider import Provider
 from pawl_devcluster.report import Stopwatch
 from pawl_devcluster.tools import Tools
 
+NOTES = "images.json"  # in the state folder: which images are on the nodes
+
 
 class ImageTransfer:
     """Loads images by name (docker's store or buildah's) or from an archive file."""
@@ -20,7 +22,7 @@ class ImageTransfer:
     def __init__(self, tools: Tools, provider: Provider) -> None:
         self._tools = tools
         self._provider = provider
-        self._notes = tools.settings.state / "images.json"
+        self._notes = tools.settings.state / NOTES
 
     def load_named(self, name: str, nodes: Sequence[str] = ()) -> None:
         """Load one image; `name` may be the path of an archive. Raises DevclusterError when it is nowhere."""

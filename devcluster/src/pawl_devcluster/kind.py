@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from pawl_devcluster import host, shell
+from pawl_devcluster.cache import GIB
 from pawl_devcluster.errors import DevclusterError
+from pawl_devcluster.images_transfer import NOTES
 from pawl_devcluster.kubectl import Kubectl
 from pawl_devcluster.provider import KIND
 from pawl_devcluster.settings import Size
@@ -26,37 +28,30 @@ class KindProvider:
         self._cluster = f"pawl-{tools.settings.name}"
         self.kubeconfig: Path = tools.settings.state / "admin.kubeconfig"
 
+    def check(self, size: Size) -> None:
+        """Look for space; the engine has answered, or this provider would not have been chosen."""
+        self._tools.cache.check_space(3 * GIB, f"A kind cluster of size {size} with its images")
+
     def up(self, size: Size) -> None:
-        """Create the cluster unless it is there with enough nodes."""
+        """Create the cluster unless it is there with enough nodes; one whose creation was cut off is made anew."""
         known = self._state.load() or self._state.create(self.name, size)
-        kind = self._kind()
-        exists = self._cluster in shell.run([kind, "get", "clusters"]).split()
-        if exists and not known.size.covers(size):
+        if self._exists() and not self.kubeconfig.exists():  # which kind writes last
+            self._tools.report(f"kind: cluster {self._cluster} was not finished and is made anew")
+            self._delete()
+        if not self._exists():
+            self._create(size)
+        elif known.size.covers(size):
+            self._find_again()
+        else:
             raise DevclusterError(
                 f"The kind cluster has size {known.size} and can't grow to {size}: take it down first."
             )
-        if exists:
-            shell.run([kind, "export", "kubeconfig", "--name", self._cluster, "--kubeconfig", self.kubeconfig])
-        else:
-            self._tools.report(f"kind: creating cluster {self._cluster}")
-            command: list[shell.Argument] = [
-                kind,
-                "create",
-                "cluster",
-                "--name",
-                self._cluster,
-                "--kubeconfig",
-                self.kubeconfig,
-                "--wait=180s",
-                "--config=-",
-            ]
-            shell.run(command, text=json.dumps(kind_config(size)), timeout=900)
         if size is Size.GPU:
             self._kubectl()("patch", "node", f"{self._cluster}-worker", *gpu_patch())
 
     def down(self) -> None:
         """Delete the cluster."""
-        shell.run([self._kind(), "delete", "cluster", "--name", self._cluster])
+        self._delete()
         host.remove_tree(self._tools.settings.state)
 
     def load_archive(self, archive: Path, nodes: Sequence[str]) -> None:
@@ -82,6 +77,28 @@ class KindProvider:
         raise DevclusterError(
             f"{name} makes sense beside a control plane without nodes; a kind cluster runs its pods for real."
         )
+
+    def _exists(self) -> bool:
+        return self._cluster in shell.run([self._kind(), "get", "clusters"]).split()
+
+    def _create(self, size: Size) -> None:
+        self._tools.report(f"kind: creating cluster {self._cluster}")
+        self._state.update(size=size)
+        # Those of an earlier cluster would say that this one was finished, and has images.
+        for told in (self.kubeconfig, self._tools.settings.state / NOTES):
+            told.unlink(missing_ok=True)
+        place: list[shell.Argument] = ["--name", self._cluster, "--kubeconfig", self.kubeconfig]
+        command = [self._kind(), "create", "cluster", *place, "--wait=180s", "--config=-"]
+        shell.run(command, text=json.dumps(kind_config(size)), timeout=900)
+
+    def _find_again(self) -> None:
+        """Write the kubeconfig anew and wait: after a restart of the engine the nodes need a while."""
+        shell.run([self._kind(), "export", "kubeconfig", "--name", self._cluster, "--kubeconfig", self.kubeconfig])
+        self._kubectl().wait_for_api()
+        self._kubectl()("wait", "--for=condition=Ready", "node", "--all", "--timeout=180s", timeout=190)
+
+    def _delete(self) -> None:
+        shell.run([self._kind(), "delete", "cluster", "--name", self._cluster])
 
     def _kind(self) -> Path:
         found = shutil.which("kind")

@@ -14,7 +14,7 @@ from pawl_devcluster.gobuild import PROGRAMS
 from pawl_devcluster.kind import gpu_patch
 from pawl_devcluster.kubectl import Kubectl, packaged
 from pawl_devcluster.layout import Layout
-from pawl_devcluster.network import Network
+from pawl_devcluster.network import Network, clusters_run
 from pawl_devcluster.node import HOST_FOLDERS, Node
 from pawl_devcluster.provider import NATIVE
 from pawl_devcluster.services import ServicePlan, Services
@@ -44,9 +44,19 @@ class NativeProvider:
         self._cgroups = Cgroups(tools.settings.name)
         self.kubeconfig: Path = tools.settings.state / "admin.kubeconfig"
 
+    def check(self, size: Size) -> None:
+        """Look for root, control groups and space."""
+        self._require_root()
+        self._cgroups.check()
+        check_space(self._tools.settings.state_root, 3 * GIB, f"A cluster of size {size}")
+        programs = [PROGRAMS[name].file for name in (*_CONTROL_PLANE, *(_WORKER if size is not Size.API else ()))]
+        if any(not self._tools.cache.binary(file).exists() for file in programs):
+            self._tools.cache.check_space(10 * GIB, "Building Kubernetes from source the first time")
+
     def up(self, size: Size) -> None:
         """Bring up, complete, repair or enlarge the cluster."""
-        self._check(size)
+        needed = {**debian.BASE_TOOLS, **(debian.NODE_TOOLS if size is not Size.API else {})}
+        debian.install_tools(needed, self._tools.cache)
         self._prepare_programs(size)
         state = self._state.load() or self._state.create(self.name, size)
         size = state.size if state.size.covers(size) else size
@@ -71,10 +81,10 @@ class NativeProvider:
         self._cgroups.drop()
         host.write_sysctls(state.sysctls)
         network.drop_barrier()
+        if not clusters_run():  # a folder that goes takes with it what the nodes of another cluster have mounted on it
+            host.remove_empty(HOST_FOLDERS)
         # The state goes last, for an interrupted `down` needs it to go on.
         host.remove_tree(self._tools.settings.state)
-        if not any(self._tools.settings.state_root.iterdir()):
-            host.remove_empty([*HOST_FOLDERS, self._tools.settings.state_root])
 
     def load_archive(self, archive: Path, nodes: Sequence[str]) -> None:
         """Import the archive into containerd of each node."""
@@ -110,15 +120,6 @@ class NativeProvider:
     def fake_pods(self) -> str:
         """Return the address range for pods that only seem to run."""
         return AddressPlan(self._required().index).fake_pods
-
-    def _check(self, size: Size) -> None:
-        self._require_root()
-        self._cgroups.check()
-        check_space(self._tools.settings.state_root, 3 * GIB, f"A cluster of size {size}")
-        programs = [PROGRAMS[name].file for name in (*_CONTROL_PLANE, *(_WORKER if size is not Size.API else ()))]
-        if any(not self._tools.cache.binary(file).exists() for file in programs):
-            self._tools.cache.check_space(10 * GIB, "Building Kubernetes from source the first time")
-        debian.install_tools({**debian.BASE_TOOLS, **(debian.NODE_TOOLS if size is not Size.API else {})}, self._report)
 
     def _require_root(self) -> None:
         if os.geteuid() != 0:

@@ -91,6 +91,11 @@ def namespaces() -> list[str]:
     return [entry["name"] for entry in json.loads(shell.run(["ip", "-json", "netns", "list"]) or "[]")]
 
 
+def clusters_run() -> bool:
+    """Say whether the machine has a namespace of any cluster, whoever's it is."""
+    return any(name.startswith("pawl-") for name in namespaces())
+
+
 def processes(namespace: str) -> list[int]:
     """Return the ids of all processes in a network namespace."""
     if namespace not in namespaces():

@@ -23,6 +23,10 @@ class Provider(Protocol):
         """The administrator's kubeconfig."""
         ...
 
+    def check(self, size: Size) -> None:
+        """Raise DevclusterError, in one sentence, where no cluster of that size can run; builds and changes nothing."""
+        ...
+
     def up(self, size: Size) -> None:
         """Bring up a cluster of at least that size, or complete the one that is there."""
         ...

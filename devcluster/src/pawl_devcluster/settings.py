@@ -1,6 +1,7 @@
 """Where things are kept and what the environment asks for; read once, at the start."""
 
 import enum
+import hashlib
 import os
 import re
 from collections.abc import Mapping
@@ -11,6 +12,7 @@ from pawl_devcluster.errors import DevclusterError
 
 _NAME = re.compile(r"[a-z][a-z0-9]{0,9}")
 _INTERVAL = re.compile(r"[1-9][0-9]*(ms|s|m)")
+CHECKOUT = Path(__file__).resolve().parents[3]
 
 
 class Size(enum.StrEnum):
@@ -32,7 +34,7 @@ class Settings:
 
     name: tells clusters on one machine apart; cache: builds and downloads, kept; state_root: a folder per running
     cluster; kubeconfig: an existing cluster to use instead; assets: a folder with kube-apiserver, etcd and kubectl;
-    scrape_interval: Prometheus' own.
+    scrape_interval: Prometheus' own; checkout: the copy of the repository that this code runs from.
     """
 
     name: str
@@ -41,6 +43,7 @@ class Settings:
     kubeconfig: Path | None
     assets: Path | None
     scrape_interval: str
+    checkout: Path
 
     @property
     def state(self) -> Path:
@@ -68,7 +71,13 @@ def from_environment(env: Mapping[str, str] | None = None) -> Settings:
         kubeconfig=Path(env["PAWL_KUBECONFIG"]) if env.get("PAWL_KUBECONFIG") else None,
         assets=Path(env["KUBEBUILDER_ASSETS"]) if env.get("KUBEBUILDER_ASSETS") else None,
         scrape_interval=interval,
+        checkout=CHECKOUT,
     )
+
+
+def name_here(prefix: str, checkout: Path = CHECKOUT) -> str:
+    """Return a cluster name that only this checkout uses on its machine: up to four letters and six digits."""
+    return prefix + hashlib.sha256(str(checkout).encode()).hexdigest()[:6]
 
 
 def _default_state(env: Mapping[str, str]) -> Path:

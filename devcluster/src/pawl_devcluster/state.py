@@ -4,6 +4,7 @@ import contextlib
 import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
 
 from pawl_devcluster.addresses import first_free
 from pawl_devcluster.cache import hold
@@ -15,7 +16,8 @@ from pawl_devcluster.settings import Settings, Size
 class ClusterState:
     """One cluster.
 
-    provider: who brought it up; index: its address block; sysctls: the machine's values before it.
+    provider: who brought it up; index: its address block; sysctls: the machine's values before it; checkout: the copy
+    of the repository that it was brought up from.
     """
 
     provider: str
@@ -23,6 +25,7 @@ class ClusterState:
     size: Size
     addons: tuple[str, ...] = ()
     sysctls: dict[str, str] = field(default_factory=dict)
+    checkout: str = ""
 
 
 class StateStore:
@@ -51,7 +54,7 @@ class StateStore:
         """Write down a new cluster with an address block that no other cluster on this machine has."""
         with hold(self._settings.cache / "locks" / "clusters", lambda: None):
             taken = [json.loads(f.read_text())["index"] for f in self._settings.state_root.glob("[!.]*/cluster.json")]
-            state = ClusterState(provider, first_free(taken).index, size)
+            state = ClusterState(provider, first_free(taken).index, size, checkout=str(self._settings.checkout))
             self.save(state)
         return state
 
@@ -63,6 +66,12 @@ class StateStore:
         state = replace(state, **changes)  # type: ignore[arg-type]  # names are checked by replace itself
         self.save(state)
         return state
+
+    def other_owner(self) -> str | None:
+        """Return the checkout that this cluster belongs to, where that is another one than ours and still there."""
+        state = self.load()
+        owner = state.checkout if state is not None else ""
+        return owner if owner and owner != str(self._settings.checkout) and Path(owner).is_dir() else None
 
     @contextlib.contextmanager
     def exclusive(self, report: Report) -> Iterator[None]:

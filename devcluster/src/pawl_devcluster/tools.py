@@ -1,5 +1,6 @@
 """Everything that can be built or downloaded, put together once for one command."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,6 +34,17 @@ class Tools:
         if name in _FROM_WHEELS:
             return {"kubectl": self.wheels.kubectl, "helm": self.wheels.helm, "envoy": self.wheels.envoy}[name]()
         return self.builder.ensure(name)
+
+    def on_path(self) -> Path:
+        """Return a folder in which kubectl and helm lie under their plain names, for the PATH of a shell."""
+        folder = self.cache.root / "path"
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in ("kubectl", "helm"):
+            temporary = folder / f".{name}.{os.getpid()}"
+            temporary.unlink(missing_ok=True)
+            temporary.symlink_to(self.program(name))
+            temporary.replace(folder / name)
+        return folder
 
 
 def make_tools(settings: Settings, report: Report) -> Tools:

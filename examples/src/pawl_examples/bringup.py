@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from pawl_devcluster import cluster as devcluster
 from pawl_devcluster import images
 from pawl_devcluster.cluster import Cluster, up
+from pawl_devcluster.errors import DevclusterError
 from pawl_devcluster.images_transfer import find
-from pawl_devcluster.settings import Size
+from pawl_devcluster.settings import Size, from_environment
 from pawl_examples import install
 from pawl_examples.app import question
 from pawl_examples.applog import COMPONENT
@@ -42,6 +44,17 @@ class Grounds:
 
     cluster: Cluster
     trained: Trained
+
+
+def check() -> None:
+    """Raise DevclusterError, in one sentence, where the demo cannot run; builds and changes nothing."""
+    existing = from_environment().kubeconfig
+    if existing is not None:
+        raise DevclusterError(
+            f"PAWL_KUBECONFIG is {existing}, and the demo needs a cluster of its own, for it puts images that no "
+            "registry has on the nodes and stops Prometheus: unset it (docs/how-to/roll-out-a-model.md is for yours)."
+        )
+    devcluster.check(Size.NODE)
 
 
 def prepare(phases: Phases, folder: Path, report: Callable[[str], None]) -> Grounds:

@@ -4,13 +4,14 @@ import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 
+from pawl.durations import parse_duration
 from pawl_devcluster.cluster import down
 from pawl_devcluster.errors import DevclusterError
 from pawl_devcluster.report import to_stderr
-from pawl_examples import install, present
+from pawl_examples import bringup, install, present
 from pawl_examples.app import Settings
 from pawl_examples.applog import LogSettings
 from pawl_examples.bringup import Stand, prepare, set_up
@@ -22,6 +23,7 @@ from pawl_examples.options import Options, read_options
 from pawl_examples.pace import numbers
 from pawl_examples.phases import Phases
 from pawl_examples.releases import Candidate, Releases
+from pawl_examples.replay import taught_people
 from pawl_examples.report import Result, write_report
 from pawl_examples.scenarios import scenarios
 from pawl_examples.tables import bad_versions_table, models_table, releases_table
@@ -41,10 +43,19 @@ class Demo:
     def __init__(self, options: Options) -> None:
         self.options = options
         self.result = Result()
-        self.kubeconfig = ""
         self._console = present.make_console()
         self._speaking = threading.Lock()
         self._phases = Phases(lambda text: to_stderr(f"phase {text}"))
+
+    def play(self) -> None:
+        """Run, and finish whatever came of it."""
+        try:
+            self.run()
+        except EXPECTED as error:
+            self.result.error = f"{type(error).__name__}: {error}"
+            to_stderr(self.result.error)
+        finally:
+            self.finish()
 
     def run(self) -> None:
         """Everything from the first line to the last release; raises one of EXPECTED when it cannot go on."""
@@ -52,11 +63,11 @@ class Demo:
             material = load_material()
         counted = numbers(material, self.options.times, LOWEST_WEIGHT)
         self.result.numbers = asdict(counted)
-        self.result.opening = present.opening(self.options.times, material.people, len(material.provers))
+        taught = taught_people(material, self.options.times.pace)
+        self.result.opening = present.opening(self.options.times, material.people, len(material.provers), taught)
         self._lines([*self.result.opening, present.people_line(counted), ""])
         grounds = prepare(self._phases, self.options.folder, to_stderr)
         self.result.models = list(grounds.trained.models)
-        self.kubeconfig = str(grounds.cluster.kubeconfig)
         stand = set_up(self._phases, grounds, self.options.times, counted)
         with self._traffic(stand, material) as traffic, self._follower(stand) as follower:
             self._release_all(stand, traffic, follower)
@@ -76,11 +87,13 @@ class Demo:
             self._lines([f"{outcome.scenario.key}) {ending}: {said}", *(f"   {one}" for one in outcome.problems)])
         self._lines(["", *present.seconds_lines(self.result.seconds), f"REPORT      {self.options.report}"])
         self._lines([*present.closing(), ""])
-        self._lines([f"  {line}" for line in present.go_on(self.kubeconfig, kept=self.options.keep)])
+        self._lines([f"  {line}" for line in present.go_on(kept=self.options.keep)])
 
     def _release_all(self, stand: Stand, traffic: Traffic, follower: Follower) -> None:
         candidate = Candidate(install.NAMESPACE, install.ROLLOUT, install.source(), stand.trained.digest)
-        releases = Releases(stand.kube, follower, traffic, candidate, self.options.times, self._note)
+        scrape = parse_duration(stand.cluster.tools.settings.scrape_interval).total_seconds()
+        times = replace(self.options.times, scrape=scrape)
+        releases = Releases(stand.kube, follower, traffic, candidate, times, self._note)
         if not follower.until(lambda history: history.phase == "Healthy", HEALTHY_SECONDS):
             raise KubeError(f"the Rollout was not Healthy within {HEALTHY_SECONDS:.0f} s")
         for scenario in scenarios(TWIN_IMAGE):
@@ -128,14 +141,15 @@ class Demo:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the demo; 0 when every release ended as said with nothing lost and nobody moved, 1 otherwise."""
     options = read_options(sys.argv[1:] if arguments is None else arguments)
+    try:
+        bringup.check()
+    except DevclusterError as error:
+        to_stderr(str(error))
+        return 1
     demo = Demo(options)
     try:
-        demo.run()
-    except EXPECTED as error:
-        demo.result.error = f"{type(error).__name__}: {error}"
-        to_stderr(demo.result.error)
+        demo.play()
     finally:
-        demo.finish()
         if not options.keep:
             down()
     return 0 if demo.result.as_said else 1

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from pawl_examples.history import History, Transition
-from pawl_examples.kube import Kube, Watch
+from pawl_examples.kube import Kube, KubeError, Watch
 
 PATIENCE = 1.0
 
@@ -35,10 +35,15 @@ class Follower:
         self._thread.join(PATIENCE * 10)
 
     def until(self, seen: Callable[[History], bool], seconds: float) -> bool:
-        """Wait until `seen` is true of the history; False when that took too long."""
+        """Wait until `seen` is true of the history; False when that took too long.
+
+        Raises KubeError when nobody follows any more, for example because what the follower told could not be printed.
+        """
         deadline = time.monotonic() + seconds
         with self._changed:
             while not seen(self.history):
+                if self._thread.ident is not None and not self._thread.is_alive():
+                    raise KubeError(f"{self.history.name}: the follower has ended")
                 left = deadline - time.monotonic()
                 if left <= 0:
                     return False

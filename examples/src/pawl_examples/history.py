@@ -22,12 +22,16 @@ class Transition:
 
 @dataclass
 class StepRecord:
-    """One step of a release: the weight asked (percent), the last verdict, and the last evidence by metric."""
+    """One step of a release: the weight asked (percent), the last verdict, and the last evidence by metric.
+
+    `verified_weight` is what the operator saw on the route while the step held, None where the step never began.
+    """
 
     weight: int
     verdict: str = ""
     evidence: dict[str, Json] = field(default_factory=dict)
     verdicts: list[str] = field(default_factory=list)
+    verified_weight: int | None = None
 
 
 @dataclass
@@ -53,7 +57,7 @@ class History:
     """Follows one Rollout; feed it every state of the object that the API server shows."""
 
     def __init__(self, name: str) -> None:
-        self._name = name
+        self.name = name
         self._shown = ""
         self.releases: dict[int, ReleaseRecord] = {}
         self.transitions: list[Transition] = []
@@ -67,7 +71,7 @@ class History:
         shown = describe(status)
         if shown == self._shown:
             return None
-        transition = Transition(now, self._name, self._shown or "-", shown, status.get("message", ""))
+        transition = Transition(now, self.name, self._shown or "-", shown, status.get("message", ""))
         self._shown = shown
         self.transitions.append(transition)
         return transition
@@ -140,11 +144,19 @@ def _record_step(record: ReleaseRecord, release: Json, status: Json) -> None:
         step = max((int(one["step"]) for one in judged), default=step)
     for number in {step, *(int(one["step"]) for one in judged)} - {0}:
         record.steps.setdefault(number, StepRecord(asked_weight(release, number)))
+    if step and _holds(release, status):
+        record.steps[step].verified_weight = weight_of(status)
     for one in judged:
         record.steps[one["step"]].evidence[one["metric"]] = one
     if step and verdict and record.steps[step].verdicts[-1:] != [verdict]:
         record.steps[step].verdict = verdict
         record.steps[step].verdicts.append(verdict)
+
+
+def _holds(release: Json, status: Json) -> bool:
+    # While an operation is under way, `verified` still speaks of the weight before it.
+    under_way = (status.get("traffic") or {}).get("opId")
+    return release.get("state") == "Progressing" and bool(release.get("stepStartedAt")) and not under_way
 
 
 def _rollback_of(status: Json, number: int) -> Json:

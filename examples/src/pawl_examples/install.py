@@ -20,7 +20,6 @@ CHART = ROOT / "charts" / "pawl"
 MANIFESTS = Path(__file__).resolve().parents[2] / "manifests"
 NAMESPACE, SYSTEM, ROLLOUT, HOST = "demo", "pawl-system", "fact-extraction", "facts.demo.internal"
 MODEL_FOLDER, LOADER = "linear-tagger", "model-loader"
-LOADER_IMAGE = "localhost/pawl/fact-extractor:dev"
 RECEIVE = ("tar", "-x", "-C", "/models", "--no-same-owner", "-f", "-")
 WAIT_SECONDS = 180.0
 INTERRUPTED = "pending-install,pending-upgrade,pending-rollback"
@@ -122,31 +121,8 @@ def packed(directory: Path, name: str) -> bytes:
 
 def loader_pod() -> Json:
     """A pod of the restricted standard that holds the claim open for writing."""
-    security = {
-        "allowPrivilegeEscalation": False,
-        "readOnlyRootFilesystem": True,
-        "capabilities": {"drop": ["ALL"]},
-    }
-    container = {
-        "name": "loader",
-        "image": LOADER_IMAGE,
-        "imagePullPolicy": "IfNotPresent",
-        "command": ["python", "-c", "import signal; signal.signal(signal.SIGTERM, signal.SIG_DFL); signal.pause()"],
-        "securityContext": security,
-        "volumeMounts": [{"name": "models", "mountPath": "/models"}],
-    }
-    spec = {
-        "restartPolicy": "Never",
-        "automountServiceAccountToken": False,
-        "securityContext": {
-            "runAsNonRoot": True, "runAsUser": 10001, "runAsGroup": 10001, "fsGroup": 10001,
-            "seccompProfile": {"type": "RuntimeDefault"},
-        },
-        "containers": [container],
-        "volumes": [{"name": "models", "persistentVolumeClaim": {"claimName": "models"}}],
-    }  # fmt: skip
-    metadata = {"name": LOADER, "namespace": NAMESPACE}
-    return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}
+    [pod] = read_manifest(MANIFESTS / "model-loader.yaml")
+    return pod
 
 
 def _readable(entry: tarfile.TarInfo) -> tarfile.TarInfo:

@@ -14,14 +14,20 @@ FEWEST = 10
 
 @dataclass(frozen=True)
 class Times:
-    """What 24 h and its parts become, in seconds, and how fast people speak (messages a second)."""
+    """What 24 h and its parts become, in seconds, and how fast people speak (messages a second).
+
+    `scrape` is Prometheus' own interval.
+    """
 
     hold: int = 18
     window: int = 3
     label_delay: int = 1
     interval: int = 1
     bake: int = 6
+    failing: int = 2
+    unready: int = 5
     max_duration: int = 120
+    scrape: float = 1.0
     rate: float = 30.0
     replay: float = 140.0
 
@@ -40,8 +46,8 @@ class Times:
 class Numbers:
     """What real people give in the part of one hold that can be judged: the smallest count over the release.
 
-    `labelled` prove people with a fact to find and a label, and `speaking` people in all; the minUsers that follow are those of pairs of
-    answers (`accuracy`) and of the smaller arm at the lowest weight (`latency`).
+    `labelled` prove people with a fact to find and a label, and `speaking` people in all; the minUsers that follow are
+    those of pairs of answers (`accuracy`) and of the smaller arm at the lowest weight (`latency`).
     """
 
     labelled: int
@@ -65,7 +71,7 @@ def fewest_in_arm(people: int, percent: int) -> int:
 
 
 def compress(rollout: Json, times: Times, counted: Numbers) -> Json:
-    """The Rollout with seconds in place of days and minUsers set; everything else as in its manifest."""
+    """The Rollout with seconds in place of days, and the numbers of users that follow; all else as in its manifest."""
     compressed = deepcopy(rollout)
     spec = compressed["spec"]
     for step in spec["steps"]:
@@ -75,10 +81,7 @@ def compress(rollout: Json, times: Times, counted: Numbers) -> Json:
     analysis["expectedUsers"] = counted.labelled * len(spec["steps"])
     for metric in analysis["metrics"]:
         metric["minUsers"] = counted.accuracy if metric["name"] == "accuracy" else counted.latency
-    analysis["hardLimits"] = {
-        "errorRate": {"limit": "5%", "for": "2s", "minRequests": 20},
-        "restarts": {"limit": 0},
-        "readiness": {"for": "5s"},
-    }
-    spec["bake"] = {"duration": f"{times.bake}s", "stableShare": 0}
+    analysis["hardLimits"]["errorRate"]["for"] = f"{times.failing}s"
+    analysis["hardLimits"]["readiness"]["for"] = f"{times.unready}s"
+    spec["bake"]["duration"] = f"{times.bake}s"
     return compressed

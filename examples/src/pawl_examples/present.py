@@ -13,6 +13,7 @@ from pawl_examples.pace import Numbers, Times
 from pawl_examples.tables import Table
 
 COLUMNS = 120
+DEVCLUSTER = ".venv/bin/python -m pawl_devcluster"
 
 
 def make_console() -> Console:
@@ -21,11 +22,15 @@ def make_console() -> Console:
     return console if console.is_terminal else Console(highlight=False, width=COLUMNS, no_color=True)
 
 
-def opening(times: Times, people: int, labelled: int) -> list[str]:
-    """The four lines that say what is real before anything is shown."""
+def opening(times: Times, people: int, judging: int, taught: int) -> list[str]:
+    """The four lines that say what is real before anything is shown: `people` in all, and who of them answers.
+
+    `judging` people prove, `taught` taught the model: they answer as well, marked so that it is no evidence.
+    """
+    pace = f"{times.rate:.0f} messages/s, evenly spaced"
     return [
-        f"REAL        text, people, times and annotations: conversations of {people:,} people (chitchat-dataset, MIT)",
-        f"SIMULATED   who answers: {labelled} people confirm or correct by annotation; {times.rate:.0f} messages/s",
+        f"REAL        text, people, order in time, annotations: {people:,} people of chitchat-dataset (MIT)",
+        f"SIMULATED   who answers: {judging} who judge, {taught} who taught (release_evidence: false); {pace}",
         "PRETENDED   GPU: none is used; the models are linear and run on this machine's CPU",
         f"COMPRESSED  24 h -> {times.hold} s a step, {times.bake} s of bake, {times.window} s of a user; the same code",
     ]
@@ -50,18 +55,18 @@ def closing() -> list[str]:
     return ["NOT SHOWN   CUDA, real users, real days"]
 
 
-def go_on(kubeconfig: str, *, kept: bool) -> list[str]:
-    """Three commands to go on with."""
+def go_on(*, kept: bool) -> list[str]:
+    """Three commands to go on with, as they are typed in the repository's root."""
     if not kept:
         return [
             "make demo KEEP=1                             # the same, and leave it running",
-            "python -m pawl_devcluster up --addons gateway,prometheus   # an empty cluster to try your own on",
+            f"{DEVCLUSTER} up --addons gateway,prometheus   # an empty cluster to try your own on",
             "less docs/tutorial/first-rollout.md          # your first Rollout, step by step",
         ]
     return [
-        f"export KUBECONFIG={kubeconfig}",
-        "kubectl -n demo get rollouts.pawl.dev fact-extraction -o yaml",
-        "python -m pawl_devcluster down               # when you have seen enough",
+        f"{DEVCLUSTER} kubectl -n demo get rollouts.pawl.dev fact-extraction -o yaml",
+        f'eval "$({DEVCLUSTER} env)"   # kubectl, helm and pawl for this cluster',
+        f"{DEVCLUSTER} down            # when you have seen enough",
     ]
 
 

@@ -74,7 +74,7 @@ class Releases:
         return self._outcome(scenario, self.follower.history.releases[number], wrong)
 
     def _outcome(self, scenario: Scenario, record: ReleaseRecord | None, wrong: str) -> Outcome:
-        found = problems_of(scenario, record, self.traffic.ledger.rows())
+        found = problems_of(scenario, record, self.traffic.ledger.rows(), self.times)
         return Outcome(scenario, record, (wrong, *found) if wrong else found)
 
     def _calm_down(self) -> None:

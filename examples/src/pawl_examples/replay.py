@@ -61,6 +61,11 @@ def labelled_people(material: Material, pace: Pace, start: float, length: float)
     return len({one.message.sender for one in spoken if one.facts and start <= one.at < start + length})
 
 
+def taught_people(material: Material, pace: Pace) -> int:
+    """Number of learn people who say an annotated message in a release; they answer too, and it counts for nothing."""
+    return len({one.person for one in _thinned(material.learn, pace.learn_share)})
+
+
 def people_between(material: Material, pace: Pace, start: float, length: float) -> int:
     """Number of people, annotated or not, who say something from `start` for `length` seconds of a release."""
     first = replay(material, pace)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pawl_examples.checks import timing
-from pawl_examples.history import Transition
+from pawl_examples.history import StepRecord, Transition
 from pawl_examples.ledger import Row, lost, share
 from pawl_examples.tables import Outcome, exposed
 
@@ -77,6 +77,12 @@ def release_of(outcome: Outcome, rows: Sequence[Row]) -> Json:
     people, requests = exposed(record, rows) if record.rollback else (0, 0)
     shares = {str(step): asdict(share(rows, record.number, step)) for step in sorted(record.steps)}
     return {
-        **known, **asdict(record), "shares": shares, "timing": timing(record),
-        "peopleExposed": people, "requestsExposed": requests,
+        **known, **asdict(record), "steps": {str(number): step_of(step) for number, step in record.steps.items()},
+        "shares": shares, "timing": timing(record), "peopleExposed": people, "requestsExposed": requests,
     }  # fmt: skip
+
+
+def step_of(step: StepRecord) -> Json:
+    """One step as plain data."""
+    known = asdict(step)
+    return {"weight": known.pop("weight"), "verifiedWeight": known.pop("verified_weight"), **known}

@@ -42,8 +42,18 @@ def models_table(models: Iterable[Json]) -> Table:
 
 
 def releases_table(outcomes: Sequence[Outcome], rows: Sequence[Row]) -> Table:
-    """Step by step: weight asked, share seen, the last verdict and its evidence."""
-    columns = ("release", "step", "asked", "people seen", "requests seen", "verdict", "evidence", "detectable")
+    """Step by step: weight asked and verified on the route, share seen, the last verdict and its evidence."""
+    columns = (
+        "release",
+        "step",
+        "asked",
+        "on route",
+        "people seen",
+        "requests seen",
+        "verdict",
+        "evidence",
+        "detectable",
+    )
     found = [
         _step_row(
             f"{outcome.scenario.key} r{outcome.record.number}", share(rows, outcome.record.number, number), number, step
@@ -103,6 +113,7 @@ def _step_row(release: str, seen: Share, number: int, step: StepRecord) -> tuple
         release,
         str(number),
         f"{step.weight} %",
+        "-" if step.verified_weight is None else f"{step.verified_weight} %",
         f"{seen.by_people:.0%} of {seen.people}",
         f"{seen.by_requests:.0%} of {seen.requests}",
         step.verdict or "-",

@@ -53,6 +53,22 @@ def test_the_pass_that_raises_a_step_speaks_of_the_step_before() -> None:
     assert (steps[1].weight, steps[2].weight) == (10, 100)
 
 
+def test_a_step_keeps_the_weight_that_was_verified_on_the_route_while_it_held() -> None:
+    history = History("rollout/x")
+    history.feed(status("Progressing", "Progressing", 1, verified=0, desired=10, started=False), NOW)
+    assert history.releases[1].steps[1].verified_weight is None
+    history.feed(status("Progressing", "Progressing", 1, "NoData", 10), NOW)
+    under_way = status("Progressing", "Progressing", 2, "Pass", 10, desired=100, started=False, evidence=told(1))
+    under_way["status"]["traffic"]["opId"] = "1-2"
+    history.feed(under_way, NOW)
+    assert [step.verified_weight for step in history.releases[1].steps.values()] == [10]
+    history.feed(status("Progressing", "Progressing", 2, "NoData", 97), NOW)
+    for state in ("RollingBack", "RolledBack"):
+        history.feed(status(state, state, 2, verified=0), NOW)
+    steps = history.releases[1].steps
+    assert [(step.weight, step.verified_weight) for step in steps.values()] == [(10, 10), (100, 97)]
+
+
 def test_verdicts_without_new_evidence_are_those_of_the_present_step() -> None:
     history = History("rollout/x")
     history.feed(status("Progressing", "Progressing", 1, "Pass", 10, evidence=told(1)), NOW)

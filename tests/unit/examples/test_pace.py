@@ -6,6 +6,7 @@ import pytest
 import yaml
 
 from pawl.api.rollout import Rollout
+from pawl.durations import parse_duration
 from pawl.rates import parse_percent
 from pawl_examples.dataset import load_material
 from pawl_examples.pace import FEWEST, Numbers, Times, compress, fewest_in_arm, numbers
@@ -35,6 +36,26 @@ def test_what_is_served_judged_and_asked_stays_as_it_was() -> None:
         metric.margin for metric in before.spec.analysis.metrics
     ]
     assert [step.set_weight for step in after.spec.steps] == [10, 25, 50, 75, 100]
+
+
+def leaves(data: object, place: str = "") -> dict[str, object]:
+    """Every value of a document by its place, such as `spec.steps.0.hold`."""
+    if isinstance(data, dict):
+        inner = {str(key): value for key, value in data.items()}
+    elif isinstance(data, list):
+        inner = {str(index): value for index, value in enumerate(data)}
+    else:
+        return {place: data}
+    return {deep: leaf for key, value in inner.items() for deep, leaf in leaves(value, f"{place}.{key}").items()}
+
+
+def test_only_times_and_numbers_of_users_are_other_than_in_the_manifest() -> None:
+    before, after = leaves(manifest()), leaves(compress(manifest(), Times(), COUNTED))
+    changed = {place for place in before | after if before.get(place) != after.get(place)}
+    users = {place for place in changed if place.endswith(("minUsers", "expectedUsers"))}
+    assert len(users) == 3
+    for place in changed - users:
+        assert parse_duration(str(after[place])) < parse_duration(str(before[place])), place
 
 
 @pytest.mark.parametrize(("people", "percent", "fewest"), [(300, 10, 17), (300, 50, 129), (300, 100, 300)])

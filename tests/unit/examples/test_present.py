@@ -2,8 +2,11 @@
 
 import io
 import json
+import re
+import shlex
 from datetime import UTC, datetime
 
+import pytest
 from rich.console import Console
 
 from pawl_examples.history import Transition
@@ -14,10 +17,12 @@ from pawl_examples.tables import Table
 
 
 def test_the_first_four_lines_say_what_is_real() -> None:
-    lines = opening(Times(), 1315, 193)
+    lines = opening(Times(), 1315, 193, 236)
     assert [line.split()[0] for line in lines] == ["REAL", "SIMULATED", "PRETENDED", "COMPRESSED"]
     assert all(len(line) <= 120 for line in lines)
-    assert "24 h -> 14 s" in lines[3]
+    assert "order in time" in lines[0]
+    assert "193 who judge, 236 who taught (release_evidence: false)" in lines[1]
+    assert f"24 h -> {Times().hold} s" in lines[3]
 
 
 def test_min_users_are_printed_with_what_they_follow_from() -> None:
@@ -27,8 +32,14 @@ def test_min_users_are_printed_with_what_they_follow_from() -> None:
 
 
 def test_there_are_three_commands_to_go_on() -> None:
-    assert len(go_on("/k", kept=True)) == len(go_on("/k", kept=False)) == 3
-    assert "KUBECONFIG=/k" in go_on("/k", kept=True)[0]
+    assert len(go_on(kept=True)) == len(go_on(kept=False)) == 3
+
+
+@pytest.mark.parametrize("line", [line for kept in (True, False) for line in go_on(kept=kept)])
+def test_commands_to_go_on_need_nothing_on_the_path(line: str) -> None:
+    words = shlex.split(line, comments=True)
+    assert words[0] in {"make", "less", ".venv/bin/python", "eval"}
+    assert all(word == ".venv/bin/python" for word in re.findall(r"[^\s(]*python", line))
 
 
 def test_a_transition_is_one_line() -> None:

@@ -1,5 +1,7 @@
 """Gateway API with Envoy Gateway, and the GatewayClass `pawl`."""
 
+from pathlib import Path
+
 from pawl_devcluster import crds, own_images, versions
 from pawl_devcluster.addons.base import Addon, AddonContext
 from pawl_devcluster.errors import DevclusterError
@@ -24,10 +26,14 @@ _GATEWAY_API = crds.CrdSource(
 _ENVOY_GATEWAY = crds.CrdSource("envoy-gateway", "gateway", ["github.com/envoyproxy/gateway/api/v1alpha1"])
 
 
+def define(tools: Tools) -> list[Path]:
+    """Generate the definitions, and return the folders that hold them."""
+    return [crds.generate(tools, source) for source in (_GATEWAY_API, _ENVOY_GATEWAY)]
+
+
 def prepare(tools: Tools) -> None:
     """Build the controller, fetch Envoy, generate the definitions."""
-    for source in (_GATEWAY_API, _ENVOY_GATEWAY):
-        crds.generate(tools, source)
+    define(tools)
     for image in (own_images.ENVOY, own_images.ENVOY_GATEWAY):
         tools.images.archive(image)
 
@@ -36,8 +42,8 @@ def install(context: AddonContext) -> None:
     """Apply definitions and controller, and wait until it is ready."""
     for image in (own_images.ENVOY_GATEWAY, own_images.ENVOY):
         context.images.load_own(image)
-    for source in (_GATEWAY_API, _ENVOY_GATEWAY):
-        context.kubectl.apply(crds.joined(crds.generate(context.tools, source)))
+    for folder in define(context.tools):
+        context.kubectl.apply(crds.joined(folder))
     context.kubectl(
         "wait",
         "--for=condition=Established",

@@ -7,6 +7,7 @@ from pawl_devcluster.tools import Tools
 _SOURCE = crds.CrdSource(
     "monitoring", "monitoring", ["github.com/prometheus-operator/prometheus-operator/pkg/apis/monitoring/v1"]
 )
+_KINDS = ("servicemonitors", "podmonitors", "prometheusrules")
 
 
 def prepare(tools: Tools) -> None:
@@ -15,10 +16,10 @@ def prepare(tools: Tools) -> None:
 
 
 def install(context: AddonContext) -> None:
-    """Apply the three that charts use."""
-    context.kubectl.apply(
-        crds.joined(crds.generate(context.tools, _SOURCE), ["servicemonitors", "podmonitors", "prometheusrules"])
-    )
+    """Apply the three that charts use, and wait until they are served."""
+    context.kubectl.apply(crds.joined(crds.generate(context.tools, _SOURCE), _KINDS))
+    served = [f"crd/{kind}.monitoring.coreos.com" for kind in _KINDS]
+    context.kubectl("wait", "--for=condition=Established", *served, "--timeout=60s")
 
 
 ADDON = Addon("monitoring", prepare, install, needs_node=False)

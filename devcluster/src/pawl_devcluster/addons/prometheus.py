@@ -1,7 +1,5 @@
 """Prometheus and Alertmanager, with pods found by the usual annotations."""
 
-import yaml
-
 from pawl_devcluster import own_images
 from pawl_devcluster.addons.base import Addon, AddonContext, service_url
 from pawl_devcluster.kubectl import Json, Kubectl
@@ -50,6 +48,8 @@ def prepare(tools: Tools) -> None:
 
 def install(context: AddonContext) -> None:
     """Apply both and wait until they are ready."""
+    import yaml  # only here, so that `down` needs nothing but Python
+
     for image in _IMAGES:
         context.images.load_own(image)
     text = yaml.safe_dump(config(context.tools.settings.scrape_interval), sort_keys=False)

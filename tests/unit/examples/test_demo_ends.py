@@ -1,0 +1,79 @@
+"""However the demo ends, its cluster is taken down; where it cannot run, it says so before anything is built."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pawl_examples import bringup, demo
+from pawl_examples.follow import Follower
+from pawl_examples.history import Transition
+from pawl_examples.kube import KubeError
+
+
+@pytest.fixture
+def done(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What a demo that shows nothing did to its cluster."""
+    deeds: list[str] = []
+    monkeypatch.setattr(bringup, "check", lambda: None)
+    monkeypatch.setattr(demo.Demo, "run", lambda _: deeds.append("run"))
+    monkeypatch.setattr(demo.Demo, "finish", lambda _: deeds.append("finish"))
+    monkeypatch.setattr(demo, "down", lambda: deeds.append("down"))
+    return deeds
+
+
+@pytest.mark.parametrize("failure", [BrokenPipeError(), SystemExit(1), KeyboardInterrupt()])
+def test_a_reader_who_has_left_leaves_no_cluster_behind(
+    done: list[str], monkeypatch: pytest.MonkeyPatch, failure: BaseException
+) -> None:
+    def finish(_: demo.Demo) -> None:
+        raise failure
+
+    monkeypatch.setattr(demo.Demo, "finish", finish)
+    with pytest.raises(type(failure)):
+        demo.main([])
+    assert done == ["run", "down"]
+
+
+def test_it_stays_only_where_it_was_asked_to(done: list[str]) -> None:
+    demo.main(["--keep"])
+    assert done == ["run", "finish"]
+
+
+def test_an_existing_cluster_is_refused_at_once_and_left_alone(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("run", "finish"):
+        monkeypatch.setattr(demo.Demo, name, lambda _: pytest.fail("the demo began"))
+    monkeypatch.setattr(demo, "down", lambda: pytest.fail("a cluster that is not the demo's"))
+    monkeypatch.setenv("PAWL_KUBECONFIG", str(tmp_path / "theirs"))
+    assert demo.main([]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "unset it" in line
+
+
+class Once:
+    """A watch that tells one state, and then nothing for as long as somebody listens."""
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        yield {"kind": "Rollout", "status": {"phase": "Pending"}}
+
+    def close(self) -> None:
+        pass
+
+
+class Cluster:
+    def watch(self, *what: str) -> Once:
+        return Once()
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_nobody_waits_for_a_follower_that_has_ended() -> None:
+    def tell(_: Transition) -> None:
+        raise SystemExit(1)  # as rich does when nobody reads what it prints
+
+    follower = Follower(Cluster(), "demo", "x", tell)  # type: ignore[arg-type]
+    follower.start()
+    with pytest.raises(KubeError, match="rollout/x: the follower has ended"):
+        follower.until(lambda history: history.phase == "Healthy", 30)
