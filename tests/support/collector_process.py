@@ -39,13 +39,22 @@ class CollectorProcess:
         headers = {"Authorization": f"Bearer {token_of(tenant)}"}
         return httpx.Client(base_url=self.address, headers=headers, timeout=60)
 
+    def get(self, path: str) -> httpx.Response:
+        """Ask one of its own routes, such as /readyz, without a key."""
+        return httpx.get(f"{self.address}{path}", timeout=START_SECONDS)
+
+    def active(self) -> float:
+        """How many requests it has taken and not answered yet."""
+        found = re.search(r"^pawl_http_requests_active (\S+)$", self.get("/metrics").text, re.MULTILINE)
+        return float(found[1]) if found else 0.0
+
     def kill(self) -> None:
         """SIGKILL, and wait for its end."""
         self.process.kill()
         self.process.wait(START_SECONDS)
 
     def terminate(self) -> None:
-        """SIGTERM, without waiting."""
+        """SIGTERM, without waiting; a second one ends the drain at once."""
         self.process.send_signal(signal.SIGTERM)
 
     def ended(self) -> int:

@@ -84,6 +84,8 @@ def test_a_key_for_some_components_is_refused_for_others(collector: CollectorPro
     problem = assert_problem(httpx.post(address, json=interaction(), headers=headers), 403)
     assert problem["field"] == "component"
     assert httpx.post(address, json=interaction(component="trust"), headers=headers).status_code == 200
+    labels = httpx.post(f"{collector.address}/v1/feedback", json=feedback(interaction()["id"]), headers=headers)
+    assert "whole tenant" in assert_problem(labels, 403)["remedy"]
 
 
 def test_a_large_body_is_refused_by_its_declared_length(tenant):

@@ -1,11 +1,12 @@
 """Past its bounds the collector refuses at once with 429, keeps what it took, and recovers."""
 
+import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
-from collector_process import collector_process
+from collector_process import collector_process, token_of
 from polling import wait_until
 from records import interaction
 from sqlalchemy import text
@@ -21,6 +22,19 @@ def writers_blocked(database: Database) -> Iterator[None]:
         if database.backend == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": RECEIVE_LOCK})
         yield
+
+
+def upload(port: int, declared: int) -> socket.socket:
+    """Begin a request of `declared` bytes and send none of them."""
+    lines = (
+        "POST /v1/interactions HTTP/1.1",
+        "Host: collector",
+        f"Authorization: Bearer {token_of('tenant-0')}",
+        f"Content-Length: {declared}",
+    )
+    connection = socket.create_connection(("127.0.0.1", port), timeout=30)
+    connection.sendall("\r\n".join((*lines, "", "")).encode())
+    return connection
 
 
 def test_a_full_queue_answers_429_and_loses_nothing_it_took(database_url: str, tmp_path: Path):
@@ -59,3 +73,36 @@ def test_too_many_requests_at_once_are_refused(database_url: str, tmp_path: Path
             statuses = sorted(future.result(60).status_code for future in sent)
         database.close()
     assert statuses == [200, 200, 429, 429, 429, 429]
+
+
+def test_a_body_for_which_there_is_no_room_is_refused_before_it_is_sent(tmp_path: Path):
+    settings = {"PAWL_MAX_ACTIVE_BYTES": str(12 * 2**20)}
+    with collector_process(f"sqlite:///{tmp_path / 'pawl.db'}", tmp_path / "c", settings) as collector:
+        port = int(collector.address.rpartition(":")[2])
+        with collector.client("tenant-0") as client:
+
+            def inside() -> bool:
+                return "pawl_collector_active_bytes 7.340032e+06" in client.get("/metrics").text
+
+            with upload(port, 7 * 2**20):
+                wait_until(inside, 30, lambda: client.get("/metrics").text)
+                with upload(port, 7 * 2**20) as refused:
+                    answer = refused.recv(4096).decode()
+                assert answer.startswith("HTTP/1.1 429")
+                assert "retry-after: 1" in answer.lower()
+                assert "application/problem+json" in answer
+                assert client.post("/v1/interactions", json=interaction()).status_code == 200
+
+
+def test_a_busy_sqlite_is_ready_and_one_whose_file_is_gone_is_not(tmp_path: Path):
+    path = tmp_path / "pawl.db"
+    with collector_process(f"sqlite:///{path}", tmp_path / "c") as collector:
+        database = open_database(f"sqlite:///{path}")
+        with collector.client("tenant-0") as client:
+            with writers_blocked(database):
+                assert [client.get("/readyz").status_code for _ in range(3)] == [200] * 3
+            path.unlink()
+            answer = client.get("/readyz")
+        database.close()
+    assert answer.status_code == 503
+    assert "file is gone" in answer.json()["detail"]

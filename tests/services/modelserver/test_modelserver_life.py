@@ -53,6 +53,15 @@ def test_a_model_that_cannot_be_loaded_ends_the_process_with_the_reason(tmp_path
     assert words in server.log.read_text()
 
 
+def test_why_a_model_could_not_be_loaded_is_in_the_log_with_its_traceback(tmp_path):
+    with modelserver(tmp_path, entrypoint="model_entrypoints:failing") as server:
+        assert server.ended() == 1
+    log = [json.loads(line) for line in server.log.read_text().splitlines() if line.startswith("{")]
+    (failed,) = [line for line in log if line["event"] == "model not loaded"]
+
+    assert 'raise RuntimeError("no weights")' in failed["exception"]
+
+
 @pytest.mark.parametrize(
     ("settings", "name"),
     [
@@ -148,7 +157,21 @@ def test_a_model_that_fails_is_a_500_without_its_words(tmp_path_factory, undecla
     assert answer.status_code == 500
     assert word in answer.json()["error"]
     assert "secret" not in answer.text
-    assert "secret of the user" not in undeclared.log.read_text()
+
+
+def test_why_a_model_failed_is_in_the_log_with_its_traceback_and_without_the_request(tmp_path):
+    do = [{"name": "do", "shape": [1], "datatype": "BYTES", "data": ["raise"]}]
+    other = {"name": "other", "shape": [1], "datatype": "BYTES", "data": ["words that a user sent"]}
+    with ready_modelserver(tmp_path, entrypoint="model_entrypoints:undeclared") as server:
+        for _ in range(3):
+            assert server.infer({"inputs": [*do, other]}).status_code == 500
+    log = [json.loads(line) for line in server.log.read_text().splitlines() if line.startswith("{")]
+    (failed,) = [line for line in log if line["event"] == "prediction failed"]
+
+    assert (failed["level"], failed["error"]) == ("error", "ValueError")
+    assert "model_entrypoints.py" in failed["exception"]
+    assert "ValueError: a secret of the user" in failed["exception"], "what the model's author wrote"
+    assert "words that a user sent" not in server.log.read_text()
 
 
 @pytest.mark.parametrize(

@@ -10,15 +10,15 @@ import pytest
 from async_polling import eventually
 from prometheus_client import CollectorRegistry
 
-from pawl_services.modelserver import mirror
+from pawl_services.modelserver import reporter
 from pawl_services.modelserver.metrics import ModelMetrics
 from pawl_services.modelserver.mirror import (
-    PredictionReporter,
     interaction_of,
     is_mirrored,
     prediction,
     reported_output,
 )
+from pawl_services.modelserver.reporter import PredictionReporter
 from pawl_services.modelserver.settings import CollectorSettings
 from pawl_services.modelserver.tensors import Tensor
 
@@ -48,6 +48,18 @@ class Receiver:
         return [one["interaction"] for batch in self.batches for one in batch]
 
 
+class Picky(Receiver):
+    """Refuses every batch that holds the interaction `bad`."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__()
+        self.status = status
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        bad = b'"bad"' in request.content
+        return httpx.Response(self.status, json={}) if bad else super().__call__(request)
+
+
 class Setup:
     def __init__(self, receiver: Receiver, token_file=None) -> None:
         self.registry = CollectorRegistry()
@@ -62,8 +74,8 @@ class Setup:
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch):
-    monkeypatch.setattr(mirror, "GATHER_SECONDS", 0.01)
-    monkeypatch.setattr(mirror, "FIRST_DELAY", 0.01)
+    monkeypatch.setattr(reporter, "GATHER_SECONDS", 0.01)
+    monkeypatch.setattr(reporter, "FIRST_DELAY", 0.01)
 
 
 @pytest.mark.parametrize(
@@ -99,6 +111,8 @@ def test_only_a_uuid_names_an_interaction(header, found):
         ([Tensor("facts", "BYTES", (1,), ["plain"])], "plain"),
         ([Tensor("facts", "BYTES", (1,), ["[not json"])], "[not json"),
         ([Tensor("facts", "BYTES", (1,), ["12"])], "12"),
+        ([Tensor("facts", "BYTES", (1,), ["[NaN]"])], "[NaN]"),
+        ([Tensor("facts", "BYTES", (1,), ["[" * 100_000])], "[" * 100_000),
         ([Tensor("p", "FP32", (1, 1), [0.5])], 0.5),
         ([Tensor("p", "FP32", (2,), [0.5, 0.1])], {"p": [0.5, 0.1]}),
         ([Tensor("a", "BYTES", (1,), ["{}"]), Tensor("b", "INT64", (1,), [1])], {"a": [{}], "b": [1]}),
@@ -139,7 +153,7 @@ async def test_everything_queued_is_sent_once_in_batches_with_the_present_token(
     await setup.reporter.close()
 
     assert receiver.received == names
-    assert max(len(batch) for batch in receiver.batches) <= mirror.BATCH
+    assert max(len(batch) for batch in receiver.batches) <= reporter.BATCH
     assert (receiver.keys[0], receiver.keys[-1]) == ("Bearer first", "Bearer second")
 
 
@@ -170,8 +184,52 @@ async def test_what_cannot_be_sent_is_dropped_and_counted_and_the_next_goes_on(a
     assert receiver.received == [ID]
 
 
+@pytest.mark.parametrize("status", [400, 413, 422])
+async def test_one_refused_prediction_costs_only_itself(status):
+    receiver = Picky(status)
+    setup = Setup(receiver)
+    setup.reporter.start()
+    for number in range(20):
+        setup.reporter.submit({"interaction": "bad" if number == 7 else str(number)})
+    await setup.reporter.close()
+
+    assert sorted(receiver.received) == sorted({str(number) for number in range(20)} - {"7"})
+    assert setup.dropped("refused") == 1
+
+
+async def test_a_token_that_no_header_can_hold_is_dropped_and_the_next_goes_on(tmp_path):
+    receiver = Receiver()
+    token = tmp_path / "token"
+    token.write_text("\u00e9")
+    setup = Setup(receiver, token)
+    setup.reporter.start()
+    setup.reporter.submit({"interaction": "lost"})
+    await eventually(lambda: setup.dropped("unreachable") == 1)
+    token.write_text("right")
+    setup.reporter.submit({"interaction": ID})
+    await setup.reporter.close()
+
+    assert receiver.received == [ID]
+
+
+async def test_the_queue_is_bounded_in_bytes_and_free_again_once_they_are_sent():
+    receiver = Receiver()
+    setup = Setup(receiver)
+    large = {"interaction": ID, "output": "x" * (reporter.QUEUE_BYTES // 3)}
+    for _ in range(4):
+        setup.reporter.submit(large)
+    assert setup.dropped("queue") == 2
+    setup.reporter.start()
+    await eventually(lambda: len(receiver.received) == 2)
+    setup.reporter.submit(large)
+    await setup.reporter.close()
+
+    assert len(receiver.received) == 3
+    assert all(len(batch) == 1 for batch in receiver.batches), "a batch stays below what the collector takes"
+
+
 async def test_a_full_queue_drops_at_once(monkeypatch):
-    monkeypatch.setattr(mirror, "QUEUE", 3)
+    monkeypatch.setattr(reporter, "QUEUE", 3)
     setup = Setup(Receiver())
     for number in range(5):
         setup.reporter.submit({"interaction": str(number)})
@@ -180,9 +238,9 @@ async def test_a_full_queue_drops_at_once(monkeypatch):
 
 
 async def test_the_end_is_bounded_and_counts_what_is_left(monkeypatch):
-    monkeypatch.setattr(mirror, "CLOSE_SECONDS", 0.05)
-    monkeypatch.setattr(mirror, "GATHER_SECONDS", 0)
-    monkeypatch.setattr(mirror, "BATCH", 1)
+    monkeypatch.setattr(reporter, "CLOSE_SECONDS", 0.05)
+    monkeypatch.setattr(reporter, "GATHER_SECONDS", 0)
+    monkeypatch.setattr(reporter, "BATCH", 1)
     asked = asyncio.Event()
 
     async def never(request: httpx.Request) -> httpx.Response:

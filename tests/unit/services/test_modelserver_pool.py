@@ -13,7 +13,7 @@ from pawl_services.modelserver.settings import Limits
 
 @contextmanager
 def pool_of(concurrency=1, queue=1, answer=30.0, stuck=60.0, clock=None):
-    limits = Limits(concurrency, queue, 1024, answer, stuck)
+    limits = Limits(concurrency, queue, 1024, answer, stuck, 256, 2**20)
     pool = PredictionPool(limits, clock) if clock else PredictionPool(limits)
     try:
         yield pool

@@ -11,16 +11,20 @@ import httpx
 from pawl.client.outbox import Item
 
 # The collector may be away or busy, or the key wrong until somebody corrects it: all of these can pass.
-_PASSING = frozenset({401, 403, 404, 408, 425, 429, 502, 503, 504})
-_REFUSED = frozenset({413, 422})
-ATTEMPTS_AFTER_500 = 5
+_PASSING = frozenset({401, 404, 408, 425, 429, 502, 503, 504})
+# One record can be the cause of these and of every other 5xx, so the halves of a batch are tried on their own.
+_ONE_MAY_BE_THE_CAUSE = frozenset({400, 403, 413, 422})
+ATTEMPTS = 5
 FIRST_PAUSE = 0.1
 LAST_PAUSE = 10.0
 
 
 @dataclass(frozen=True)
 class ClientStats:
-    """Records by fate. `dropped`: no room or no JSON form; `rejected`: the collector will never take them."""
+    """Records by fate. `dropped`: no room or no JSON form; `rejected`: the collector will never take them.
+
+    `last_error` is of any kind, also one that passed; `last_rejection` is why a record was rejected last.
+    """
 
     queued: int = 0
     sent: int = 0
@@ -28,6 +32,7 @@ class ClientStats:
     rejected: int = 0
     retries: int = 0
     last_error: str = ""
+    last_rejection: str = ""
 
 
 @dataclass
@@ -38,7 +43,7 @@ class Counts:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def add(self, sent: int = 0, dropped: int = 0, rejected: int = 0, retries: int = 0, error: str = "") -> None:
-        """Add to the counts; keep `error` as the last when there is one."""
+        """Add to the counts; keep `error` as the last when there is one, and as the reason of what was rejected."""
         with self._lock:
             now = self._stats
             self._stats = replace(
@@ -48,6 +53,7 @@ class Counts:
                 rejected=now.rejected + rejected,
                 retries=now.retries + retries,
                 last_error=error or now.last_error,
+                last_rejection=error if rejected else now.last_rejection,
             )
 
     def stats(self, queued: int) -> ClientStats:
@@ -73,17 +79,17 @@ class Sender:
             if of_kind := [item for item in items if item.kind == kind]:
                 self._send_kind(kind, of_kind)
 
-    def _send_kind(self, kind: str, items: Sequence[Item]) -> None:
+    def _send_kind(self, kind: str, items: Sequence[Item], tries: int = 0) -> None:
+        """Send until taken or given up; `tries`: doubtful answers to these records so far, in whatever batch."""
         pause = FIRST_PAUSE
-        surprises = 0
         while True:
             answer = self._post(kind, items)
             if answer is not None and answer.status_code == httpx.codes.OK:
                 self._counts.add(sent=len(items))
                 return
-            surprises += answer is not None and answer.status_code == httpx.codes.INTERNAL_SERVER_ERROR
-            if answer is not None and not _may_pass(answer.status_code, surprises):
-                self._refused(kind, items, answer)
+            tries += answer is not None and _is_doubtful(answer.status_code)
+            if answer is not None and not _may_pass(answer.status_code, len(items), tries):
+                self._refused(kind, items, answer, tries)
                 return
             self._counts.add(retries=1)
             if self._pause(max(pause * random.uniform(0.5, 1.0), _retry_after(answer))):  # noqa: S311  jitter
@@ -96,7 +102,7 @@ class Sender:
         try:
             headers = {"Authorization": f"Bearer {self._key()}", "Content-Type": "application/json"}
             answer = self._http.post(f"{self._url}/v1/{kind}", content=body, headers=headers)
-        except (httpx.HTTPError, OSError) as error:
+        except (httpx.HTTPError, OSError, UnicodeError) as error:  # the last: a key file that holds no text
             self._counts.add(error=type(error).__name__)
             return None
         if answer.status_code != httpx.codes.OK:
@@ -107,17 +113,28 @@ class Sender:
         # Read every time: a mounted secret is replaced under our feet when the key is rotated.
         return self._token.read_text().strip() if isinstance(self._token, Path) else self._token
 
-    def _refused(self, kind: str, items: Sequence[Item], answer: httpx.Response) -> None:
-        if len(items) == 1 or answer.status_code not in _REFUSED:
-            self._counts.add(rejected=len(items))
+    def _refused(self, kind: str, items: Sequence[Item], answer: httpx.Response, tries: int) -> None:
+        if len(items) == 1 or not _one_may_be_the_cause(answer.status_code):
+            self._counts.add(rejected=len(items), error=_detail(answer))
             return
         middle = len(items) // 2
-        self._send_kind(kind, items[:middle])
-        self._send_kind(kind, items[middle:])
+        self._send_kind(kind, items[:middle], tries)
+        self._send_kind(kind, items[middle:], tries)
 
 
-def _may_pass(status: int, surprises: int) -> bool:
-    return status in _PASSING or (status == httpx.codes.INTERNAL_SERVER_ERROR and surprises < ATTEMPTS_AFTER_500)
+def _may_pass(status: int, count: int, tries: int) -> bool:
+    if status == httpx.codes.FORBIDDEN and count > 1:
+        return False  # the key is not for one of the components: waiting would hold up the records of the others
+    return status in _PASSING or (_is_doubtful(status) and tries < ATTEMPTS)
+
+
+def _is_doubtful(status: int) -> bool:
+    """Whether it may pass or stay, so that `ATTEMPTS` decide: a key without the component, a server's error."""
+    return status not in _PASSING and (status == httpx.codes.FORBIDDEN or httpx.codes.is_server_error(status))
+
+
+def _one_may_be_the_cause(status: int) -> bool:
+    return status in _ONE_MAY_BE_THE_CAUSE or httpx.codes.is_server_error(status)
 
 
 def _retry_after(answer: httpx.Response | None) -> float:

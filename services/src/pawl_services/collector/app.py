@@ -1,12 +1,13 @@
 """The collector's HTTP interface: three routes that authenticate, validate, queue, and answer after the commit."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from prometheus_client import CollectorRegistry
+from starlette.requests import ClientDisconnect
 
 from pawl_services.collector.auth import ApiKeys
 from pawl_services.collector.body import read_body
@@ -16,10 +17,11 @@ from pawl_services.collector.openapi import describe
 from pawl_services.collector.pseudonym import Pseudonyms
 from pawl_services.collector.records import Recorder
 from pawl_services.collector.settings import CollectorSettings
-from pawl_services.db.engine import Database
+from pawl_services.db.engine import Database, NotWritableError
 from pawl_services.db.rows import Bundle
 from pawl_services.db.sinks import sink_for
 from pawl_services.db.writer import NotWrittenError, QueueFullError, Writer, Written
+from pawl_services.web.admission import Admission, FullError, most_bytes
 from pawl_services.web.health import Health
 from pawl_services.web.problem import Problem, ProblemError
 from pawl_services.web.server import create_app
@@ -47,7 +49,8 @@ class Collector:
         self._keys = keys
         self._pseudonyms = pseudonyms
         self._metrics = metrics
-        self._active = 0
+        self._admission = Admission(settings.max_active_requests, settings.max_active_bytes)
+        metrics.watch_bodies(lambda: self._admission.body_bytes)
 
     async def take(self, request: Request, intake: Intake[Any]) -> Response:
         """Answer one request: 200 with what was accepted, once it is durable."""
@@ -61,22 +64,18 @@ class Collector:
         return Response(content, media_type="application/json")
 
     async def _take(self, request: Request, intake: Intake[Any]) -> Written:
-        caller = self._keys.caller(request.headers.get("authorization"))
-        with self._admitted():
-            body = await self._body(request)
-            bundle = intake.read(Recorder(caller, self._pseudonyms), body)
-            del body
-            return await self._write(bundle) if len(bundle) else Written(0, 0)
-
-    @contextmanager
-    def _admitted(self) -> Iterator[None]:
-        if self._active >= self._settings.max_active_requests:
-            raise ProblemError(_busy("too many requests at once"))
-        self._active += 1
+        recorder = Recorder(self._keys.caller(request.headers.get("authorization")), self._pseudonyms)
+        size = most_bytes(request.headers, self._settings.max_body_bytes)
         try:
-            yield
-        finally:
-            self._active -= 1
+            # The place is kept until the answer: rows that wait for their commit are about as large as the body was.
+            with self._admission.place(size) as place:
+                body = await self._body(request)
+                self._admission.settle(place, len(body))
+                bundle = intake.read(recorder, body)
+                del body
+                return await self._write(bundle) if len(bundle) else Written(0, 0)
+        except FullError as error:
+            raise ProblemError(_busy(str(error))) from None
 
     async def _body(self, request: Request) -> bytes:
         try:
@@ -85,6 +84,8 @@ class Collector:
         except TimeoutError:
             detail = f"the body did not arrive within {BODY_SECONDS:.0f} s"
             raise ProblemError(Problem(408, detail, "send it again", headers={"Connection": "close"})) from None
+        except ClientDisconnect:
+            raise ProblemError(Problem(400, "the client went away while it sent its body", "send it again")) from None
 
     async def _write(self, bundle: Bundle) -> Written:
         try:
@@ -118,7 +119,10 @@ def collector_app(settings: CollectorSettings, database: Database, keys: ApiKeys
         database.close()
 
     async def database_answers() -> str | None:
-        await asyncio.to_thread(database.ping)
+        try:
+            await asyncio.to_thread(database.ping)
+        except NotWritableError as error:
+            return error.why
         return None
 
     health = Health(
@@ -147,4 +151,4 @@ def _add_routes(app: FastAPI, collector: Collector) -> None:
 
 
 def _busy(detail: str) -> Problem:
-    return Problem(429, detail, "send again after Retry-After seconds, in larger batches", headers=RETRY_AFTER)
+    return Problem(429, detail, "send again after Retry-After seconds, less at once", headers=RETRY_AFTER)

@@ -24,7 +24,7 @@ class ApiKeysError(ValueError):
 
 
 class ApiKey(BaseModel):
-    """One entry of the keys file. `components` empty: all components of the namespace."""
+    """One entry of the keys file. `components` empty: all components of the namespace, and feedback on them."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -45,6 +45,18 @@ class Caller:
 
     namespace: str
     components: frozenset[str]
+
+    def require_all(self, what: str) -> None:
+        """Raise the 403 for `what`, which names no component, when this key is for some components only."""
+        if self.components:
+            raise ProblemError(
+                Problem(
+                    status=403,
+                    title="Not allowed",
+                    detail=f"this key is for some components only, and {what} names none",
+                    remedy="use a key for the whole tenant: an entry of the keys file without components",
+                )
+            )
 
     def require(self, component: str, field: str) -> None:
         """Raise the 403 for a component that this key is not for."""

@@ -1,5 +1,7 @@
 """What the collector counts."""
 
+from collections.abc import Callable
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from pawl_services.db.writer import Writer, Written
@@ -29,6 +31,13 @@ class CollectorMetrics:
         size = Gauge("pawl_collector_queue_bytes", "Bytes that wait for a commit.", registry=self._registry)
         rows.set_function(lambda: writer.queued_rows)
         size.set_function(lambda: writer.queued_bytes)
+
+    def watch_bodies(self, held: Callable[[], int]) -> None:
+        """Export the bytes of the bodies that are inside."""
+        size = Gauge(
+            "pawl_collector_active_bytes", "Bytes kept for bodies of requests at work.", registry=self._registry
+        )
+        size.set_function(held)
 
     def committed(self, rows: int, seconds: float, done: bool) -> None:
         """One transaction ended."""

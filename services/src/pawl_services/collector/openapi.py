@@ -13,7 +13,7 @@ _REFERENCE = "#/components/schemas/{model}"
 _ANSWERS = {
     "200": "Durable. `accepted` were new, `duplicates` were known by their ids.",
     "401": "No key, or an unknown one.",
-    "403": "The key is not for this component.",
+    "403": "The key is not for this component, or is for some components only and this is feedback.",
     "413": "The body is too large.",
     "422": "A field is wrong; `field` names it.",
     "429": "Past the bounds; see Retry-After.",

@@ -49,7 +49,8 @@ class Recorder:
         ]
 
     def feedback(self, sent: Sequence[SentFeedback]) -> list[FeedbackRow]:
-        """Rows of feedback."""
+        """Rows of feedback. It names an interaction and no component, so a key for some components may not send it."""
+        self.caller.require_all("feedback")
         return [
             FeedbackRow(
                 namespace=self.caller.namespace,
@@ -57,7 +58,7 @@ class Recorder:
                 interaction=str(item.interaction),
                 kind=item.kind,
                 time=moment_of(item.time, path),
-                value=json_text(item.value, f"{path}value"),
+                value=json_text(saying_something(item, path), f"{path}value"),
             )
             for path, item in self._numbered("feedback", sent)
         ]
@@ -104,17 +105,27 @@ class Recorder:
         )
 
 
+def saying_something(item: SentFeedback, path: str) -> dict[str, object]:
+    """Its value. Raises ProblemError (422) naming the member that this kind of feedback lacks."""
+    if item.kind == "correction" and "truth" not in item.value:
+        raise ProblemError(_refused(f"{path}value.truth", "is missing: a correction needs it", None))
+    if item.kind == "thumbs" and not isinstance(up := item.value.get("up"), bool):
+        raise ProblemError(_refused(f"{path}value.up", "must be true or false for thumbs", up))
+    return item.value
+
+
 def storable(text: str, path: str) -> str:
     """The text itself. Raises ProblemError (422) if a Postgres text could not hold it."""
     if "\x00" in text:
-        raise ProblemError(_refused(path, "contains the character U+0000, which a Postgres text cannot hold"))
+        raise ProblemError(_refused(path, "contains the character U+0000, which a Postgres text cannot hold", text))
     return text
 
 
 def moment_of(moment: datetime, path: str) -> int:
     """Its microseconds. Raises ProblemError (422) for a year outside 2000 to 2099, which is some other unit misread."""
     if not _FIRST_YEAR <= moment.year <= _LAST_YEAR:
-        raise ProblemError(_refused(f"{path}time", f"must lie in the years {_FIRST_YEAR} to {_LAST_YEAR}"))
+        why = f"must lie in the years {_FIRST_YEAR} to {_LAST_YEAR}"
+        raise ProblemError(_refused(f"{path}time", why, moment.isoformat()))
     return micros(moment)
 
 
@@ -129,9 +140,10 @@ def json_text(value: object, path: str) -> str:
     try:
         encoded = to_json(value)
     except (PydanticSerializationError, ValueError):
-        raise ProblemError(_refused(path, "holds a value that JSON cannot carry")) from None
+        raise ProblemError(_refused(path, "holds a value that JSON cannot carry", value)) from None
     if len(encoded) > MAX_JSON_BYTES:
-        raise ProblemError(_refused(path, f"is {len(encoded)} bytes of JSON; the most is {MAX_JSON_BYTES}"))
+        why = f"is {len(encoded)} bytes of JSON; the most is {MAX_JSON_BYTES}"
+        raise ProblemError(_refused(path, why, value))
     text = encoded.decode()
     # The words may stand inside an ordinary text, so they only start the search that decides.
     if "\\u0000" in text or "NaN" in text or "Infinity" in text:
@@ -150,17 +162,18 @@ def _refuse_unstorable(value: object, path: str) -> None:
         elif isinstance(part, list):
             rest.extend(part)
         elif isinstance(part, str) and "\x00" in part:
-            raise ProblemError(_refused(path, "contains the character U+0000, which Postgres cannot search"))
+            raise ProblemError(_refused(path, "contains the character U+0000, which Postgres cannot search", part))
         elif isinstance(part, float) and not math.isfinite(part):
-            raise ProblemError(_refused(path, "contains a number that is not finite, which JSON does not have"))
+            raise ProblemError(_refused(path, "contains a number that is not finite, which JSON does not have", part))
 
 
-def _refused(path: str, why: str) -> Problem:
+def _refused(path: str, why: str, value: object) -> Problem:
     return Problem(
         status=422,
         title="The request is not valid",
         detail=f"{path}: {why}",
         field=path,
-        remedy="remove or replace that part and send the request again",
+        value=value,
+        remedy="correct the named field and send the request again",
         errors=[{"field": path, "message": why}],
     )

@@ -1,5 +1,6 @@
 """Opens the database of the services: SQLite (WAL, one writer) or Postgres (psycopg 3), behind one small class."""
 
+import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,11 +12,11 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError, OperationalError
 
+from pawl_services.db.sqlite_file import BUSY_SECONDS, SqliteFile
 from pawl_services.db.tables import METADATA, receive_clock
 
 Backend = Literal["sqlite", "postgresql"]
 
-BUSY_SECONDS = 10
 CONNECT_SECONDS = 5
 STATEMENT_MILLISECONDS = 60_000
 # Advisory locks of Postgres are numbered by the application: "pawl" in ASCII, then what the lock is for.
@@ -27,12 +28,21 @@ class DatabaseUrlError(ValueError):
     """The database address cannot be used; the message says what is accepted and never repeats the address."""
 
 
+class NotWritableError(OperationalError):
+    """The database takes no writes; `why` is one sentence that holds no address and no data."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__("ping", None, Exception(why))
+        self.why = why
+
+
 class Database:
     """A pool of connections and the few operations whose form depends on the backend."""
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self.backend: Backend = "sqlite" if engine.dialect.name == "sqlite" else "postgresql"
+        self._file = SqliteFile(Path(engine.url.database or "")) if self.backend == "sqlite" else None
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -49,14 +59,31 @@ class Database:
         with self.engine.connect() as connection:
             connection = connection.execution_options(pawl_write=True)
             with connection.begin():
+                if self._file is not None:
+                    self._file.locked()
                 yield connection
 
     def ping(self) -> None:
-        """Raise sqlalchemy.exc.SQLAlchemyError when the database does not answer, or answers but takes no writes."""
-        question = "SELECT 0" if self.backend == "sqlite" else "SELECT pg_is_in_recovery()::int"
+        """Raise sqlalchemy.exc.SQLAlchemyError when the database does not answer, or NotWritableError for no writes.
+
+        What it proves. Postgres: it answers and is no standby. SQLite: the file is the one that was opened, may be
+        written and has room on its volume, and its write lock was free, or was had by a write of this process, within
+        `BUSY_SECONDS`: a writer holds it for short times. Nothing is written, so an error that only a write or its
+        sync meets (a broken disk, a quota) is not seen here.
+        """
+        if why := self._ping_file(self._file) if self._file is not None else self._ping_server():
+            raise NotWritableError(why)
+
+    def _ping_file(self, file: SqliteFile) -> str | None:
+        try:
+            return file.unwritable(self.engine)
+        except (sqlite3.Error, OSError) as error:
+            raise OperationalError("ping", None, error) from error
+
+    def _ping_server(self) -> str | None:
         with self.engine.connect() as connection:
-            if connection.execute(text(question)).scalar_one():
-                raise OperationalError("ping", None, Exception("this Postgres is a standby and takes no writes"))
+            standby = connection.execute(text("SELECT pg_is_in_recovery()")).scalar_one()
+        return "this Postgres is a standby and takes no writes" if standby else None
 
     def watermark(self) -> int:
         """A receive time W (microseconds) with every row of `received_at` <= W visible to a read begun from now on.
@@ -97,9 +124,10 @@ def open_database(url: str) -> Database:
     Raises DatabaseUrlError for an address that cannot be used, sqlalchemy.exc.SQLAlchemyError when it does not answer.
     """
     address = _address(url)
-    database = Database(_sqlite(address) if address.get_backend_name() == "sqlite" else _postgres(address))
-    _create_schema(database)
-    return database
+    engine = _sqlite(address) if address.get_backend_name() == "sqlite" else _postgres(address)
+    _create_schema(Database(engine))
+    # A second one: a database knows its file, and SQLite's may be there only since now.
+    return Database(engine)
 
 
 def _address(url: str) -> URL:

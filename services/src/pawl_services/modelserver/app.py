@@ -11,8 +11,8 @@ from prometheus_client import CollectorRegistry
 
 from pawl_services.modelserver.host import ModelHost
 from pawl_services.modelserver.metrics import ModelMetrics
-from pawl_services.modelserver.mirror import PredictionReporter
 from pawl_services.modelserver.pool import PredictionPool
+from pawl_services.modelserver.reporter import PredictionReporter
 from pawl_services.modelserver.routes import ModelServer, model_routes
 from pawl_services.modelserver.settings import ModelServerSettings
 from pawl_services.web.health import Health

@@ -28,16 +28,18 @@ class ModelHost:
     async def load(self) -> None:
         """Verify, then load; on failure log why and end the process, for another try would find the same bytes."""
         began = time.monotonic()
+        cause: BaseException | None = None
         try:
             self.runtime = await asyncio.to_thread(self._verified_runtime)
         except (InvalidArtifact, LoadError, OSError) as error:
-            self.failure = str(error)
+            self.failure, cause = str(error), error.__cause__
         except Exception as error:  # noqa: BLE001  a model's own code may raise anything
             self.failure = f"unexpected {type(error).__name__} while loading"
             _log.exception("model failed in an unexpected way")
         seconds = time.monotonic() - began
         if self.failure is not None:
-            _log.error("model not loaded", reason=self.failure, source=self._settings.source, seconds=round(seconds, 3))
+            facts = {"source": self._settings.source, "seconds": round(seconds, 3)}
+            _log.error("model not loaded", reason=self.failure, **facts, exc_info=cause)
             self._stop()
             return
         self._metrics.set(self._metrics.load_seconds, seconds)

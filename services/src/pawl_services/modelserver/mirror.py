@@ -1,26 +1,15 @@
-"""Recognises mirrored requests and reports their answers to the collector, in the background and never at any price."""
+"""Recognises mirrored requests, and shapes their answers as the collector takes them."""
 
-import asyncio
 import json
-import random
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NoReturn
 from uuid import UUID
 
-import httpx
-import structlog
-
 from pawl_services.modelserver.metrics import ModelMetrics
-from pawl_services.modelserver.settings import CollectorSettings
 from pawl_services.modelserver.tensors import Tensor
 
 SUFFIX = "-shadow"
-QUEUE, BATCH = 2000, 500
-GATHER_SECONDS, SEND_SECONDS, CLOSE_SECONDS = 0.2, 5.0, 3.0
-ATTEMPTS, FIRST_DELAY, LAST_DELAY = 4, 0.2, 2.0
-
-_log = structlog.get_logger(__name__)
 
 
 def is_mirrored(headers: Mapping[str, str], revision: str) -> bool:
@@ -66,90 +55,15 @@ def prediction(
     }
 
 
-class PredictionReporter:
-    """Sends predictions in batches. What does not fit its queue, or cannot be sent in time, is dropped and counted."""
-
-    def __init__(self, settings: CollectorSettings, metrics: ModelMetrics, client: httpx.AsyncClient) -> None:
-        self._settings = settings
-        self._metrics = metrics
-        self._client = client
-        self._queue: asyncio.Queue[dict[str, Any]] = asyncio.Queue(QUEUE)
-        self._task: asyncio.Task[None] | None = None
-
-    def start(self) -> None:
-        """Begin to send, in a task of the running loop."""
-        self._task = asyncio.create_task(self._run(), name="prediction-reporter")
-
-    def submit(self, reported: dict[str, Any]) -> None:
-        """Queue one prediction; never waits."""
-        try:
-            self._queue.put_nowait(reported)
-        except asyncio.QueueFull:
-            self._metrics.drop("queue")
-
-    async def close(self) -> None:
-        """Give what is queued `CLOSE_SECONDS` to be sent, then end."""
-        if self._task is None:
-            return
-        waiting = asyncio.create_task(self._queue.join())
-        await asyncio.wait({waiting, self._task}, timeout=CLOSE_SECONDS, return_when=asyncio.FIRST_COMPLETED)
-        for task in (waiting, self._task):
-            task.cancel()
-        await asyncio.gather(waiting, self._task, return_exceptions=True)
-        if left := self._queue.qsize():
-            self._metrics.drop("ended", left)
-
-    async def _run(self) -> None:
-        while True:
-            batch = [await self._queue.get()]
-            await asyncio.sleep(GATHER_SECONDS)
-            while len(batch) < BATCH and not self._queue.empty():
-                batch.append(self._queue.get_nowait())
-            reason = "ended"
-            try:
-                reason = await self._send(batch)
-            finally:
-                if reason:
-                    self._metrics.drop(reason, len(batch))
-                for _ in batch:
-                    self._queue.task_done()
-
-    async def _send(self, batch: list[dict[str, Any]]) -> str:
-        """Send one batch, retrying while that can help; returns why it was given up, or "" when it was taken."""
-        delay, last = FIRST_DELAY, ""
-        for attempt in range(ATTEMPTS):
-            if attempt:
-                await asyncio.sleep(delay * random.uniform(0.5, 1.0))  # noqa: S311  jitter, not a secret
-                delay = min(2 * delay, LAST_DELAY)
-            try:
-                answer = await self._post(batch)
-            except (httpx.HTTPError, OSError, UnicodeDecodeError) as error:
-                last = type(error).__name__
-                continue
-            if answer.is_success:
-                return ""
-            last = f"status {answer.status_code}"
-            if answer.status_code < 500 and answer.status_code != httpx.codes.TOO_MANY_REQUESTS:
-                break
-        _log.warning("predictions not reported", predictions=len(batch), reason=last)
-        return "refused" if last.startswith("status 4") else "unreachable"
-
-    async def _post(self, batch: list[dict[str, Any]]) -> httpx.Response:
-        headers = {"content-type": "application/json"}
-        if self._settings.token_file is not None:
-            # Read anew each time: a mounted secret is replaced in place when it is rotated.
-            token = await asyncio.to_thread(self._settings.token_file.read_text, encoding="utf-8")
-            headers["authorization"] = f"Bearer {token.strip()}"
-        body = json.dumps({"predictions": batch}).encode()
-        url = f"{self._settings.url}/v1/predictions"
-        return await self._client.post(url, content=body, headers=headers, timeout=SEND_SECONDS)
-
-
 def _parsed(value: Any) -> Any:  # noqa: ANN401
     """Objects and arrays that a model wrote as JSON text become themselves; other text stays text."""
     if not isinstance(value, str) or not value.lstrip().startswith(("{", "[")):
         return value
     try:
-        return json.loads(value)
-    except ValueError:
+        return json.loads(value, parse_constant=_no_constant)
+    except (ValueError, RecursionError):
         return value
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not a JSON number")

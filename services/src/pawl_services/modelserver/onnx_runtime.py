@@ -69,7 +69,8 @@ class OnnxRuntime:
         try:
             answered = self._session.run(names, arrays)
         except Exception as error:
-            raise PredictionError(f"ONNX Runtime failed: {error}") from error
+            # Its message may repeat what was sent, and an answer repeats no data: the log has it.
+            raise PredictionError(f"ONNX Runtime raised {type(error).__name__}") from error
         return [_tensor(specs[name], array) for name, array in zip(names, answered, strict=True)]
 
 

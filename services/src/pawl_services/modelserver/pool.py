@@ -37,6 +37,11 @@ class PredictionPool:
         """Predictions that hold a thread now."""
         return len(self._started)
 
+    def refuse_when_full(self, queue: int) -> None:
+        """Raise Overloaded when no thread is free and `queue` requests wait for one already."""
+        if self._slots.locked() and self.waiting >= queue:
+            raise Overloaded
+
     async def run(self, predict: Callable[[], Answer], queue: int | None = None) -> Answer:
         """Run `predict` in a thread; with `queue`, be refused from that many waiting requests on instead of the limit.
 
@@ -73,8 +78,7 @@ class PredictionPool:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def _take_slot(self, queue: int) -> None:
-        if self._slots.locked() and self.waiting >= queue:
-            raise Overloaded
+        self.refuse_when_full(queue)
         self.waiting += 1
         try:
             await asyncio.wait_for(self._slots.acquire(), self._limits.answer_seconds)

@@ -6,21 +6,25 @@ from importlib.metadata import version as installed_version
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
-from starlette.requests import ClientDisconnect
 
+from pawl_services.modelserver.body import read_body
+from pawl_services.modelserver.failures import FailureLog
 from pawl_services.modelserver.host import ModelHost
 from pawl_services.modelserver.metrics import ModelMetrics
-from pawl_services.modelserver.mirror import PredictionReporter, interaction_of, is_mirrored, prediction
+from pawl_services.modelserver.mirror import interaction_of, is_mirrored, prediction
 from pawl_services.modelserver.pool import Overloaded, PredictionPool, TooSlow
 from pawl_services.modelserver.protocol import SERVER_NAME, answer, parse_request, refuse
+from pawl_services.modelserver.reporter import PredictionReporter
 from pawl_services.modelserver.runtime import PredictionError, Runtime
 from pawl_services.modelserver.settings import ModelServerSettings
 from pawl_services.modelserver.tensors import Tensor
+from pawl_services.web.admission import Admission, FullError, most_bytes
 from pawl_services.web.health import Health
 from pawl_services.web.problem import ProblemError
 
 INTERACTION_HEADER = "x-pawl-interaction-id"
-BINARY_HEADER = "inference-header-content-length"
+# Copies are the first to be refused, for no user waits for them: they have this share of queue, places and bytes.
+SHARE_OF_COPIES = 0.5
 RETRY_AFTER = {"retry-after": "1"}
 
 
@@ -40,6 +44,8 @@ class ModelServer:
         self._pool = pool
         self._metrics = metrics
         self._reporter = reporter
+        self._failures = FailureLog()
+        self._admission = Admission(settings.limits.active_requests, settings.limits.active_bytes)
 
     def runtime(self, name: str, version: str | None) -> Runtime:
         """Return the loaded model; refuses (404) another name or version, and (503) while it is not loaded."""
@@ -72,19 +78,28 @@ class ModelServer:
         return Response(content, media_type="application/json")
 
     async def _predicted(self, request: Request, runtime: Runtime, *, mirrored: bool) -> tuple[bytes, list[Tensor]]:
-        body = await _body(request, self._settings.limits.body_bytes)
-        # Copies are the first to be refused: no user waits for them.
-        queue = self._settings.limits.queue // 2 if mirrored else None
         try:
-            return await self._pool.run(lambda: self._answered(body, runtime), queue)
+            return await self._admitted(request, runtime, SHARE_OF_COPIES if mirrored else 1.0)
         except Overloaded as error:
-            detail = "every thread is busy and the queue is full"
-            raise refuse(503, detail, "try again later, or serve more replicas", headers=RETRY_AFTER) from error
+            raise _overloaded("every thread is busy and the queue is full") from error
+        except FullError as error:
+            raise _overloaded(str(error)) from error
         except TooSlow as error:
             detail = f"no answer within {self._settings.limits.answer_seconds:g} s"
             raise refuse(504, detail, "send less at once, or raise PAWL_ANSWER_SECONDS") from error
         except PredictionError as error:
-            raise refuse(500, f"the model failed: {error}", "report it to the model's owner") from error
+            self._failures.failed(error)
+            raise refuse(500, f"the model failed: {error}", "see the model server's log, which says why") from error
+
+    async def _admitted(self, request: Request, runtime: Runtime, share: float) -> tuple[bytes, list[Tensor]]:
+        """Refuse what has no room before its body is read, and keep the room until the answer."""
+        limits = self._settings.limits
+        queue = int(limits.queue * share)
+        self._pool.refuse_when_full(queue)
+        with self._admission.place(most_bytes(request.headers, limits.body_bytes), share) as place:
+            body = await read_body(request, limits.body_bytes)
+            self._admission.settle(place, len(body))
+            return await self._pool.run(lambda: self._answered(body, runtime), queue)
 
     def _answered(self, body: bytes, runtime: Runtime) -> tuple[bytes, list[Tensor]]:
         parsed = parse_request(body, runtime.signature)
@@ -99,23 +114,6 @@ class ModelServer:
             self._metrics.drop("interaction")
         else:
             self._reporter.submit(prediction(interaction, self._metrics, outputs, seconds))
-
-
-async def _body(request: Request, limit: int) -> bytes:
-    if BINARY_HEADER in request.headers:
-        detail = "binary tensor data is not taken"
-        raise refuse(400, detail, "send the values as JSON", field=BINARY_HEADER)
-    chunks: list[bytes] = []
-    size = 0
-    try:
-        async for chunk in request.stream():
-            size += len(chunk)
-            if size > limit:
-                raise refuse(413, f"the body is larger than {limit} bytes", "send fewer values at once")
-            chunks.append(chunk)
-    except ClientDisconnect as error:
-        raise refuse(400, "the client went away while it sent its request", "send the request again") from error
-    return b"".join(chunks)
 
 
 def model_routes(server: ModelServer, settings: ModelServerSettings, health: Health) -> APIRouter:
@@ -151,6 +149,10 @@ def model_routes(server: ModelServer, settings: ModelServerSettings, health: Hea
         return await server.infer(request, name, version)
 
     return router
+
+
+def _overloaded(detail: str) -> ProblemError:
+    return refuse(503, detail, "try again later, or serve more replicas", headers=RETRY_AFTER)
 
 
 def _add_health(router: APIRouter, health: Health) -> None:

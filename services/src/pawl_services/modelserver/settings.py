@@ -24,7 +24,8 @@ class CollectorSettings:
 class Limits:
     """Bounds of a server: threads that predict, requests that may wait for one, bytes of a request, seconds.
 
-    `stuck_seconds` is the age of a running prediction from which the process calls itself not alive.
+    `stuck_seconds` is the age of a running prediction from which the process calls itself not alive. `active_requests`
+    and `active_bytes` bound the requests at work, read or waiting or predicted, and the bytes of all their bodies.
     """
 
     concurrency: int
@@ -32,6 +33,8 @@ class Limits:
     body_bytes: int
     answer_seconds: float
     stuck_seconds: float
+    active_requests: int
+    active_bytes: int
 
 
 @dataclass(frozen=True)
@@ -90,12 +93,18 @@ def _entrypoint(env: Environment) -> str:
 
 
 def _limits(env: Environment) -> Limits:
+    concurrency = env.integer("PAWL_CONCURRENCY", 8, 1, 256)
+    queue = env.integer("PAWL_QUEUE", 64, 0, 100_000)
+    body_bytes = env.integer("PAWL_MAX_BODY_BYTES", 16 * _MIB, 1024, 1024 * _MIB)
     return Limits(
-        concurrency=env.integer("PAWL_CONCURRENCY", 8, 1, 256),
-        queue=env.integer("PAWL_QUEUE", 64, 0, 100_000),
-        body_bytes=env.integer("PAWL_MAX_BODY_BYTES", 16 * _MIB, 1024, 1024 * _MIB),
+        concurrency=concurrency,
+        queue=queue,
+        body_bytes=body_bytes,
         answer_seconds=env.seconds("PAWL_ANSWER_SECONDS", 30.0, 0.05, 3600.0),
         stuck_seconds=env.seconds("PAWL_STUCK_SECONDS", 120.0, 0.1, 86_400.0),
+        # By default the queue is never cut short, and each thread may have a body of the largest size.
+        active_requests=env.integer("PAWL_MAX_ACTIVE_REQUESTS", max(256, concurrency + queue), 1, 200_000),
+        active_bytes=env.integer("PAWL_MAX_ACTIVE_BYTES", concurrency * body_bytes, body_bytes, 2**40),
     )
 
 

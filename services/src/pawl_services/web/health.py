@@ -6,14 +6,18 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
+import structlog
 from fastapi import APIRouter, Response
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
+from pawl_services.web.logs import Sparingly
 from pawl_services.web.problem import Problem
 
 Check = Callable[[], str | Awaitable[str | None] | None]
 CHECK_TIMEOUT = 2.0
+_log = structlog.get_logger(__name__)
+_sparingly = Sparingly(60.0)
 
 
 @dataclass
@@ -59,17 +63,20 @@ class Heartbeat:
 
 async def failures(checks: dict[str, Check]) -> dict[str, str]:
     """Run all checks side by side, each for at most `CHECK_TIMEOUT` seconds."""
-    outcomes = await asyncio.gather(*(_outcome(check) for check in checks.values()))
+    outcomes = await asyncio.gather(*(_outcome(name, check) for name, check in checks.items()))
     return {name: reason for name, reason in zip(checks, outcomes, strict=True) if reason is not None}
 
 
-async def _outcome(check: Check) -> str | None:
+async def _outcome(name: str, check: Check) -> str | None:
     try:
         outcome = check()
         return await asyncio.wait_for(outcome, CHECK_TIMEOUT) if inspect.isawaitable(outcome) else outcome
     except TimeoutError:
         return f"no answer within {CHECK_TIMEOUT:g} s"
     except Exception as error:  # noqa: BLE001  a broken check is a failed check, whatever broke it
+        # The answer names the type only, for anybody may read it.
+        if (held := _sparingly.passes(f"{name} {type(error).__name__}")) is not None:
+            _log.error("check failed", check=name, held_back=held, exc_info=error)
         return f"{type(error).__name__} while checking"
 
 

@@ -2,13 +2,42 @@
 
 import logging
 import sys
-from collections.abc import MutableMapping
+import threading
+import time
+from collections.abc import Callable, MutableMapping
 from typing import Any
 
 import structlog
 
 _SECRET_NAMES = ("token", "secret", "password", "authorization", "api_key", "body", "payload", "dsn")
 _HIDDEN = "(hidden)"
+MAX_KEYS = 100
+
+
+class Sparingly:
+    """Lets one log line for each key pass in `seconds`, so that what happens on every request cannot flood the log.
+
+    Past `MAX_KEYS` keys all others count as one. May be asked from any thread.
+    """
+
+    def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._seconds = seconds
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._passed: dict[str, float] = {}
+        self._held: dict[str, int] = {}
+
+    def passes(self, key: str) -> int | None:
+        """How many lines with this key were held back since the last that passed; None: hold this one back too."""
+        now = self._clock()
+        with self._lock:
+            if key not in self._passed and len(self._passed) >= MAX_KEYS:
+                key = "(other)"
+            if key in self._passed and now - self._passed[key] < self._seconds:
+                self._held[key] = self._held.get(key, 0) + 1
+                return None
+            self._passed[key] = now
+            return self._held.pop(key, 0)
 
 
 def hide_secrets(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
