@@ -7,12 +7,8 @@ is the cost of one `log_interaction` in the application's thread, beside `json.d
 
 import http.client
 import json
-import os
-import platform
-import shutil
 import sqlite3
 import statistics
-import subprocess
 import sys
 import tempfile
 import threading
@@ -22,15 +18,16 @@ from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
-ROOT = Path(__file__).resolve().parent.parent
+from benchmarks.record import ROOT, Row, write
+
 sys.path.insert(0, str(ROOT / "tests" / "support"))
 
-import psycopg  # noqa: E402
-from collector_process import collector_process, token_of  # noqa: E402
-from postgres import PostgresServer, postgres_server  # noqa: E402
-from records import interaction  # noqa: E402
+import psycopg
+from collector_process import collector_process, token_of
+from postgres import PostgresServer, postgres_server
+from records import interaction
 
-from pawl.client import ClientLimits, PawlClient, new_interaction_id  # noqa: E402
+from pawl.client import ClientLimits, PawlClient, new_interaction_id
 
 RECORDS = 60_000
 BATCH = 500
@@ -39,7 +36,6 @@ REPEATS = 3
 CALLS = 5_000
 AIM = 0.40
 WORDS = "I moved to Oslo last spring and now work at the harbour, my sister still lives in Bergen with two dogs. " * 5
-Row = dict[str, object]
 
 
 def bodies() -> list[bytes]:
@@ -177,13 +173,7 @@ def main() -> None:
             [client_call() for _ in range(REPEATS)], higher=False,
         ),
     ]  # fmt: skip
-    git = [shutil.which("git") or "git", "rev-parse", "HEAD"]
-    commit = subprocess.run(git, cwd=ROOT, capture_output=True, text=True, check=False).stdout.strip()
-    machine = f"{platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}"
-    result = {"commit": commit, "machine": machine, "records": RECORDS, "batch": BATCH, "rows": rows}
-    written = ROOT / "benchmarks" / "results" / "ingest.json"
-    written.parent.mkdir(exist_ok=True)
-    written.write_text(json.dumps(result, indent=2) + "\n")
+    write("ingest", rows, records=RECORDS, batch=BATCH)
 
 
 if __name__ == "__main__":
