@@ -1,6 +1,7 @@
 """A Prometheus for tests: speaks /api/v1/query over real HTTP, and can be down, slow or lying."""
 
 import json
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -12,6 +13,9 @@ from typing import Any
 from urllib.parse import parse_qs
 
 Labels = dict[str, str]
+PRESENCE = {"envoy_cluster_membership_total": "envoy_cluster_name", "pawl_modelserver_loaded": "revision"}
+"""Gauges that gateway and model servers expose from the start, with the label that tells arms apart."""
+KNOWN_FOR = 300.0
 
 
 @dataclass
@@ -26,6 +30,8 @@ class FakePrometheus:
     hang: threading.Event = field(default_factory=threading.Event)
     hanging: bool = False
     skew: float = 0.0
+    scraped: bool = True
+    """Whether gateway and model servers are scraped: then they have a sample of this moment for every arm asked of."""
     lock: threading.RLock = field(default_factory=threading.RLock)
     """Hold it to change several things that one answer shall show together."""
 
@@ -46,15 +52,30 @@ class FakePrometheus:
             self.counters.setdefault((name, frozenset(labels.items())), []).append(sample)
 
     def answer(self, query: str) -> dict[str, Any]:
-        """Return the body for a query: a range selector reads counters, anything else the gauges."""
+        """Return the body for a query: a range selector or a moment reads counters, anything else the gauges."""
         with self.lock:
             self.queries.append(query)
             if query.endswith("s]"):
                 since = time.time() - float(query.rpartition("[")[2][:-2])
+                found = {key: [s for s in samples if s[0] >= since] for key, samples in self.counters.items()}
                 return _success(
-                    "matrix", [_matrix(k, [s for s in v if s[0] >= since]) for k, v in self.counters.items()]
+                    "matrix", [_matrix(key, samples) for key, samples in (self._present(query) | found).items()]
                 )
+            if "} @ " in query:
+                return _success("vector", self._at(float(query.rpartition(" @ ")[2])))
             return _success("vector", [_vector(key, value) for key, value in self.gauges.items()])
+
+    def _present(self, query: str) -> dict[tuple[str, frozenset[tuple[str, str]]], list[tuple[float, float]]]:
+        found = {}
+        for gauge, label in PRESENCE.items() if self.scraped else ():
+            asked = re.search(rf'{gauge}[|"].*{label}=~"([^"]*)"', query)
+            for value in asked[1].replace("\\", "").split("|") if asked else ():
+                found[gauge, frozenset({(label, value), ("instance", "fake")})] = [(time.time(), 1.0)]
+        return found
+
+    def _at(self, when: float) -> list[dict[str, Any]]:
+        past = {key: [s for s in samples if when - KNOWN_FOR < s[0] <= when] for key, samples in self.counters.items()}
+        return [_vector(key, samples[-1][1]) for key, samples in past.items() if samples]
 
 
 @contextmanager

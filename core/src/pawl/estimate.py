@@ -10,6 +10,11 @@ alike one person's windows are cannot be read from sums; ``REPEAT_CORRELATION`` 
 two steps. Seen in simulation (people who come back in each of five steps, ten scored interactions a window, ICC 0.5,
 the candidate exactly at the margin, alpha 5 %): 11.3 % false rollbacks with steps taken as independent, 4.4 % with
 0.25, 1.8 % with the rule for the smaller arm as well.
+
+Where users have answers of both revisions, because requests are mirrored or because requests and not users are
+assigned to arms, there are two intervals: of the arms, as if they were independent (that errs on the wide side where
+one person's answers go together), and of the differences by user, which hold their covariance but only the users who
+have both. Each is asked at its own share of alpha, so both hold together and the narrower one may be used.
 """
 
 from collections.abc import Sequence
@@ -27,8 +32,9 @@ class Question:
     """What is asked of a metric, fixed before the release started.
 
     ``harm_alpha`` is for the upper bound (is it worse?), ``safe_alpha`` for the lower one (is it not worse?), both
-    one-sided and valid over all looks; ``expected`` is N*; ``paired_from`` the number of paired users from which
-    pairs are preferred, None: no pairing.
+    one-sided, valid over all looks, and for each of the two intervals where pairs are possible; ``expected`` is N*;
+    ``paired_from`` the number of paired users from which their interval is believed, None: there are no pairs;
+    ``users_in_both`` says that one user may be in both arms, and then counts once.
     """
 
     harm_alpha: float
@@ -36,6 +42,7 @@ class Question:
     expected: float
     higher_is_better: bool = True
     paired_from: int | None = None
+    users_in_both: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +55,7 @@ class Interval:
     users: int
     """Users of the smaller arm; of pairs: users who have both."""
     units: int
-    """Users that the interval counts: both arms together; of pairs: users who have both."""
+    """Users that the interval counts, each once: both arms together; of pairs: users who have both."""
     standard_error: float
     stable_value: float | None
     """Stable's own ratio over these steps; None where only pairs are known."""
@@ -68,13 +75,23 @@ class _Stratum:
 
 
 def estimate(groups: Sequence[MetricEvidence], question: Question) -> Interval | None:
-    """Return the interval over all steps in ``groups`` (one metric), or None if no step has two users in each arm."""
-    if question.paired_from is not None:
-        paired = [group for group in groups if group.paired is not None and group.paired.users > 0]
-        users = sum(group.paired.users for group in paired if group.paired is not None)
-        if users >= max(2, question.paired_from):
-            return _paired(paired, question)
-    return _live(groups, question)
+    """Return the interval over all steps in ``groups`` (one metric), or None if no step has two users in each arm.
+
+    With enough pairs it is the narrower one of theirs and the arms', if the arms have as many users as the pairs need.
+    """
+    live = _live(groups, question)
+    pairs = _paired(groups, question) if enough_pairs(groups, question) else None
+    if pairs is None or live is None:
+        return pairs or live
+    few = question.paired_from is not None and live.users < question.paired_from
+    return pairs if few or pairs.half_width <= live.half_width else live
+
+
+def enough_pairs(groups: Sequence[MetricEvidence], question: Question) -> bool:
+    """Return whether there are as many paired users over all steps as their interval needs."""
+    if question.paired_from is None:
+        return False
+    return sum(group.paired.users for group in groups if group.paired is not None) >= max(2, question.paired_from)
 
 
 def seconds_to_decision(
@@ -95,6 +112,7 @@ def seconds_to_decision(
 
 
 def _paired(groups: Sequence[MetricEvidence], question: Question) -> Interval | None:
+    groups = [group for group in groups if group.paired is not None and group.paired.users > 0]
     pairs = [group.paired for group in groups if group.paired is not None]
     users, freedom = sum(p.users for p in pairs), sum(p.users - 1 for p in pairs)
     if freedom < 1:
@@ -108,10 +126,11 @@ def _paired(groups: Sequence[MetricEvidence], question: Question) -> Interval | 
 
 
 def _live(groups: Sequence[MetricEvidence], question: Question) -> Interval | None:
-    arms = [(group.arms[CANDIDATE], group.arms[STABLE]) for group in groups if {CANDIDATE, STABLE} <= group.arms.keys()]
-    usable = [(c, s) for c, s in arms if min(c.users, s.users) >= 2 and min(c.denominator_mean, s.denominator_mean) > 0]
+    kept = [group for group in groups if {CANDIDATE, STABLE} <= group.arms.keys() and _usable(group)]
+    usable = [(group.arms[CANDIDATE], group.arms[STABLE]) for group in kept]
     if not usable:
         return None
+    people = [_people(group, question) for group in kept]
     users = [sum(pair[arm].users for pair in usable) for arm in (0, 1)]
     spread = [_pooled_variance([pair[arm] for pair in usable]) for arm in (0, 1)]
     if users[0] != users[1]:
@@ -119,13 +138,25 @@ def _live(groups: Sequence[MetricEvidence], question: Question) -> Interval | No
         small = 0 if users[0] < users[1] else 1
         spread[small] = max(spread[small], _pooled_variance([arm for pair in usable for arm in pair]))
     strata = [
-        _Stratum(c.ratio - s.ratio, c.users + s.users, sqrt(spread[0] / c.users + spread[1] / s.users))
-        for c, s in usable
+        _Stratum(c.ratio - s.ratio, count, sqrt(spread[0] / c.users + spread[1] / s.users))
+        for (c, s), count in zip(usable, people, strict=True)
     ]
     floor = sqrt(1.0 / users[0] ** 2 + 1.0 / users[1] ** 2)
     return _interval(
-        strata, min(users), sum(users), floor=floor, stable=_stable_value(groups), question=question, paired=False
+        strata, min(users), sum(people), floor=floor, stable=_stable_value(groups), question=question, paired=False
     )
+
+
+def _usable(group: MetricEvidence) -> bool:
+    arms = group.arms[CANDIDATE], group.arms[STABLE]
+    return all(arm.users >= 2 and arm.denominator_mean > 0 for arm in arms)
+
+
+def _people(group: MetricEvidence, question: Question) -> int:
+    """Return the users of both arms together. Of mirrored requests there may be more pairs than users in both arms."""
+    arms = group.arms[CANDIDATE].users, group.arms[STABLE].users
+    both = group.paired.users if question.users_in_both and group.paired is not None else 0
+    return sum(arms) - min(both, *arms)
 
 
 def _interval(

@@ -16,6 +16,8 @@ from pawl.stats.ratio import PairedDifference, RatioSums
 
 PREFIX = "pawl_evidence_"
 CANDIDATE, STABLE, PAIRED = "candidate", "stable", "paired"
+BY_REQUEST = "RequestWeights"
+"""The mode of traffic in which one user may be answered by both arms."""
 _LATEST = 253402300799.0
 _RELEASE_WIDE = ("first_harm_timestamp_seconds", "exposed_users", "exposed_requests")
 _ARM_FIELDS = {

@@ -44,7 +44,8 @@ class GatewayCounters:
     """One arm's counters at the gateway: all requests, the failed ones, and cumulative latency buckets.
 
     ``buckets`` maps an upper edge in seconds (``inf`` for the last) to the series of cumulative counts, one per
-    proxy. An arm that nobody asked yet has empty tuples; that is "no requests", not "no metrics".
+    proxy. An arm that nobody asked yet has empty tuples; that is "no requests". "No metrics" is another thing, which
+    whoever reads the samples has to tell apart, for a counter that was never raised is not exposed.
     """
 
     requests: tuple[CounterSeries, ...] = ()

@@ -3,7 +3,9 @@ once.
 
 Crashes and readiness come from the API server, because a dead server exports no errors. Error rate and p99 come from
 the gateway and are read over the last `for` of the present step; where that holds fewer than `minRequests`, over the
-last `minRequests` requests.
+last `minRequests` requests, however long ago in this step they were: at one request a minute that is an hour. Only
+samples of the last minutes are dense; older ones lie up to a quarter of their age apart (after a restart of the
+operator up to half), so such a window may be that much longer than it has to be, never shorter.
 """
 
 from dataclasses import dataclass
@@ -14,7 +16,7 @@ from pawl.durations import format_duration, parse_duration
 from pawl.gateway import GatewayCounters
 from pawl.rates import parse_percent
 
-_SPARE = timedelta(minutes=10)
+_DENSE = timedelta(minutes=10)
 _SEARCH_STEPS = 12
 
 
@@ -40,11 +42,14 @@ class Breach:
 
 
 def lookback(limits: HardLimits) -> timedelta:
-    """Return how far back raw gateway samples are needed: the longest `for`, and time for `minRequests` to come in."""
+    """Return how far back every gateway sample is needed: the longest `for`, and some time for requests to come in.
+
+    From there to the step's start a few samples are enough.
+    """
     spans = [parse_duration(limits.error_rate.for_)]
     if limits.p99 is not None:
         spans.append(parse_duration(limits.p99.for_))
-    return max(spans) + _SPARE
+    return max(spans) + _DENSE
 
 
 def workload_breach(limits: HardLimits, workload: WorkloadHealth, now: datetime) -> Breach | None:

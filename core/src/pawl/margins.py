@@ -11,7 +11,7 @@ from pawl.api.analysis import AnalysisMetric
 from pawl.api.meta import Direction, Margin
 from pawl.errors import InvalidSpec
 
-LATENCY = "latency"
+ACCURACY, LATENCY, SATISFACTION = "accuracy", "latency", "satisfaction"
 LEAST_USERS = 30
 """Users an arm needs before an asymptotic interval is believed, unless the metric says fewer."""
 SLOW_SHARE = 0.05
@@ -28,10 +28,15 @@ class MetricDefault:
 
 
 WELL_KNOWN: Mapping[str, MetricDefault] = {
-    "accuracy": MetricDefault("Higher", Margin(absolute="0.05")),
+    ACCURACY: MetricDefault("Higher", Margin(absolute="0.05")),
     LATENCY: MetricDefault("Lower", Margin(relative="30%")),
-    "satisfaction": MetricDefault("Higher", Margin(absolute="0.10")),
+    SATISFACTION: MetricDefault("Higher", Margin(absolute="0.10")),
 }
+KNOWN_METRICS = frozenset(WELL_KNOWN)
+"""What the monitor computes; of any other metric nobody would ever see evidence."""
+MIRRORED_METRICS = frozenset({ACCURACY})
+"""What answers of both revisions to one request are compared by; an answer that no user waited for says nothing of
+latency or satisfaction."""
 _NOTHING = MetricDefault()
 
 

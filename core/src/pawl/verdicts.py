@@ -8,7 +8,8 @@
     over
 
 The worst of all metrics counts, in this order. Fail comes first: a broken limit or proven harm is fresh by
-definition, and no missing number elsewhere makes it less true. Old evidence proves nothing, neither harm nor
+definition, and no missing number elsewhere makes it less true. So each limit is judged as soon as what it is read from
+can be trusted: pods without Prometheus, requests without the monitor. Old evidence proves nothing, neither harm nor
 harmlessness.
 """
 
@@ -21,15 +22,19 @@ from pawl.api.analysis import AnalysisMetric
 from pawl.api.meta import Verdict
 from pawl.api.rollout_status import ReleasePlan
 from pawl.api.steps import Requirement
-from pawl.estimate import Interval, Question, estimate, seconds_to_decision
-from pawl.evidence import CANDIDATE, STABLE, MetricEvidence, ReleaseEvidence
+from pawl.estimate import Interval, Question, enough_pairs, estimate, seconds_to_decision
+from pawl.evidence import BY_REQUEST, CANDIDATE, STABLE, MetricEvidence, ReleaseEvidence
 from pawl.gateway import GatewayCounters
 from pawl.hard_limits import Breach, WorkloadHealth, gateway_breach, workload_breach
-from pawl.margins import enough_users, harm_margin, least_users
+from pawl.margins import MIRRORED_METRICS, enough_users, harm_margin, least_users
 
 SKEW_LIMIT = timedelta(seconds=5)
 SPLIT_ALPHA = 0.01
 _ORDER: tuple[Verdict, ...] = ("Fail", "Unavailable", "NoData", "Inconclusive", "Pass")
+_UNSCRAPED = (
+    "Prometheus has no fresh sample of the arms' requests: holding; let it scrape the gateway's proxies (where "
+    "operator.gatewayMetrics is false: Pawl's model servers)"
+)
 _SPLITS = {"srm": "SampleRatioMismatch", "response": "ResponseBias"}
 
 
@@ -40,10 +45,11 @@ class Observations:
     evidence: ReleaseEvidence | None
     """The monitor's evidence about this very release; None: there is none."""
     gateway: Mapping[str, GatewayCounters] | None
-    """Counters by arm; empty: gateway metrics are switched off; None: they could not be read."""
+    """Counters by arm; empty: the route has no arms; None: they could not be read, or nobody scrapes them any more."""
     workload: WorkloadHealth
     step_started_at: datetime
-    """When the step's weight was verified; hard limits look no further back."""
+    """When the step's weight was verified, or while it is not, since when the candidate has been on the route; hard
+    limits look no further back."""
     fresh_at: datetime | None
     """When Prometheus last answered."""
     max_age: timedelta
@@ -91,7 +97,8 @@ class _Ask:
     step: int
     needed: int
     both_live: bool
-    paired: bool
+    mirrored: bool
+    """Pairs come from answers of both revisions to one request, so they go on where one arm has all traffic."""
     now: datetime = field(compare=False)
 
 
@@ -103,14 +110,15 @@ def judge(plan: ReleasePlan, step: int, seen: Observations, now: datetime) -> Ju
     breach = workload_breach(plan.analysis.hard_limits, seen.workload, now)
     if breach is not None:
         return _broken(breach)
-    trouble = _trouble(plan, seen, now)
-    if trouble is not None and trouble[0] == "Unavailable":
-        return Judgement("Unavailable", trouble[1], trouble[2])
-    if seen.gateway:
-        counters = seen.gateway.get(CANDIDATE, GatewayCounters())
-        breach = gateway_breach(plan.analysis.hard_limits, counters, seen.step_started_at, now)
-        if breach is not None:
-            return _broken(breach)
+    trouble = _unreadable(seen, now)
+    if trouble is not None:
+        return Judgement(*trouble)
+    counters = (seen.gateway or {}).get(CANDIDATE, GatewayCounters())
+    breach = gateway_breach(plan.analysis.hard_limits, counters, seen.step_started_at, now)
+    if breach is not None:
+        return _broken(breach)
+    # The monitor comes last: without it people still meet a candidate that fails.
+    trouble = _silent(plan, seen, now)
     if trouble is not None:
         return Judgement(*trouble)
     return _weigh(plan, step, seen, now)
@@ -125,30 +133,43 @@ def question_of(plan: ReleasePlan, metric: AnalysisMetric) -> Question:
     """Return what is asked of ``metric``: harm at alpha over the number of metrics, harmlessness at alpha.
 
     Harmlessness needs no correction: every metric that must be harmless has to be shown so (intersection-union test).
+    Where pairs are possible there are two intervals, of arms and of pairs. Either may decide, so each gets half.
     """
-    alpha, paired = float(plan.analysis.alpha), plan.analysis.pairing.mode != "None"
+    both_arms = plan.mode == BY_REQUEST
+    pairs = both_arms or _mirrored(plan, metric)
+    alpha = float(plan.analysis.alpha) / (2 if pairs else 1)
     return Question(
         harm_alpha=alpha / len(plan.analysis.metrics),
         safe_alpha=alpha,
         expected=float(plan.analysis.expected_users),
         higher_is_better=metric.direction != "Lower",
-        paired_from=enough_users(metric) if paired else None,
+        paired_from=enough_users(metric) if pairs else None,
+        users_in_both=both_arms,
     )
+
+
+def _mirrored(plan: ReleasePlan, metric: AnalysisMetric) -> bool:
+    return plan.analysis.pairing.mode != "None" and metric.name in MIRRORED_METRICS
 
 
 def _broken(breach: Breach) -> Judgement:
     return Judgement("Fail", breach.cause, breach.message, (), breach.first_harm, breach.seen_at)
 
 
-def _trouble(plan: ReleasePlan, seen: Observations, now: datetime) -> tuple[Verdict, str, str] | None:
-    """Return verdict, reason and sentence if the measurements as a whole cannot be used."""
+def _unreadable(seen: Observations, now: datetime) -> tuple[Verdict, str, str] | None:
+    """Return verdict, reason and sentence if nothing that comes through Prometheus can be used."""
     if seen.fresh_at is None or now - seen.fresh_at > seen.max_age:
         since = f"since {seen.fresh_at:%H:%M:%S}" if seen.fresh_at else "yet"
         return "Unavailable", "QueryFailed", f"Prometheus has not answered {since}: holding"
     if seen.clock_skew > SKEW_LIMIT:
         return "Unavailable", "ClockSkew", f"clocks differ by {seen.clock_skew.total_seconds():.0f} s: holding"
     if seen.gateway is None:
-        return "Unavailable", "GatewayMetricsMissing", "the gateway's counters cannot be read: holding"
+        return "Unavailable", "GatewayMetricsMissing", _UNSCRAPED
+    return None
+
+
+def _silent(plan: ReleasePlan, seen: Observations, now: datetime) -> tuple[Verdict, str, str] | None:
+    """Return verdict, reason and sentence if the monitor says nothing that can be used about this release."""
     if not plan.analysis.metrics:
         return None
     looked = seen.evidence.computed_at if seen.evidence is not None else None
@@ -191,7 +212,7 @@ def _judge_metric(
         step,
         rules.min_users or enough_users(metric),
         weight_of(plan, step) < 100,
-        plan.analysis.pairing.mode != "None" and any(group.paired is not None for group in groups),
+        _mirrored(plan, metric) and any(group.paired is not None for group in groups),
         now,
     )
     interval = estimate(groups, ask.question)
@@ -219,7 +240,7 @@ def _judge_metric(
 
 def _without_interval(ask: _Ask, groups: Sequence[MetricEvidence]) -> MetricJudgement:
     name = ask.metric.name
-    if not (ask.both_live or ask.paired):
+    if not (ask.both_live or ask.mirrored):
         message = f"{name}: not comparable at 100 percent, and no earlier step has evidence"
         return MetricJudgement(name, ask.step, "Pass", "NotApplicable", message)
     reason = "TooFewUsers" if groups else "NoClosedBatch"
@@ -244,9 +265,9 @@ def _compare(
         return "Inconclusive", split, f"{shown}: users do not fall into the arms as they should ({split}): holding"
     if _margin_exceeds(ask.metric, interval, margin):
         return "Inconclusive", "MarginExceedsMetric", f"{shown}: the margin {margin:.4g} is as large as stable's value"
-    # At 100 percent stable answers nobody: a metric without pairs has what the earlier steps showed, and no more.
-    compared = ask.both_live or interval.paired
-    if compared and (have := _users_in_step(groups, ask.step, interval)) < ask.needed:
+    # At 100 percent stable answers nobody: without a mirror there is what the earlier steps showed, and no more.
+    compared = ask.both_live or (ask.mirrored and enough_pairs(groups, ask.question))
+    if compared and (have := _users_in_step(groups, ask)) < ask.needed:
         return "NoData", "TooFewUsers", f"{shown}: {have} of {ask.needed} users in this step: holding"
     if ask.requirement == "NonInferior" and ask.metric.role == "Primary" and interval.lower <= -margin:
         return "Inconclusive", "NotYetNonInferior", f"{shown} does not exclude the margin {margin:.4g} yet: holding"
@@ -279,12 +300,13 @@ def _split(groups: Sequence[MetricEvidence], interval: Interval) -> str | None:
     return None
 
 
-def _users_in_step(groups: Sequence[MetricEvidence], step: int, interval: Interval) -> int:
+def _users_in_step(groups: Sequence[MetricEvidence], ask: _Ask) -> int:
+    """Return how many users both arms have had in the step: side by side, or with answers to the same request."""
     for group in groups:
-        if group.step == step:
-            if interval.paired:
-                return group.paired.users if group.paired is not None else 0
-            return min((group.arms[arm].users if arm in group.arms else 0) for arm in (CANDIDATE, STABLE))
+        if group.step == ask.step:
+            live = min((group.arms[arm].users if arm in group.arms else 0) for arm in (CANDIDATE, STABLE))
+            # Users whose requests fell to both arms are among those already.
+            return max(live, group.paired.users if ask.mirrored and group.paired is not None else 0)
     return 0
 
 

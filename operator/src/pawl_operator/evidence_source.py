@@ -1,6 +1,8 @@
 """Evidence for the whole fleet: one query to Prometheus for the monitor's gauges, one for the gateway's counters.
 
-The source only reads and remembers. It never judges: what is missing, old or contradictory reaches `decide` as such.
+Both are asked at every scrape, for what was read longer ago than three scrapes counts as lost; a Rollout is looked at
+when its own interval is over or the monitor has closed another batch. The source only reads and remembers. It never
+judges: what is missing, old or contradictory reaches `decide` as such.
 """
 
 import asyncio
@@ -13,7 +15,8 @@ import structlog
 from pawl.errors import EvidenceUnavailable
 from pawl.evidence import ReleaseEvidence, parse_samples
 from pawl.gateway import GatewayCounters
-from pawl_operator.arm_samples import GATEWAY, SERVING, ArmSources, SampleRing, query_for
+from pawl_operator.arm_reader import ArmReader, Watched
+from pawl_operator.arm_samples import GATEWAY, SERVING, ArmSources
 from pawl_operator.metrics import OperatorMetrics
 from pawl_operator.prometheus import Prometheus
 from pawl_operator.settings import Settings
@@ -21,7 +24,6 @@ from pawl_operator.settings import Settings
 log = structlog.get_logger(__name__)
 IDLE = 5.0
 SHORTEST = 0.25
-TARGETS_PER_QUERY = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,8 @@ class EvidenceTarget:
     lookback: timedelta
     arms: ArmSources | None
     """Where its counters are found; None: it has no arms yet."""
+    since: datetime | None = None
+    """From when on its candidate's requests count, where that is longer ago than `lookback`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +46,7 @@ class Evidence:
 
     release: ReleaseEvidence | None = None
     gateway: Mapping[str, GatewayCounters] | None = None
-    """By arm; None: could not be read."""
+    """By arm; None: they could not be read, or nothing exports an arm that has traffic."""
     fresh_at: datetime | None = None
     clock_skew: timedelta = field(default=timedelta(0))
 
@@ -66,15 +70,12 @@ class EvidenceSource:
             if settings.prometheus_url
             else None
         )
-        self._exporter = GATEWAY if settings.gateway_metrics else SERVING
-        self._ring = SampleRing(self._exporter)
-        self._ring_until: datetime | None = None
-        self._ring_targets: frozenset[str] = frozenset()
+        self._arms = self._reader()
         self._releases: dict[str, ReleaseEvidence] = {}
-        self._gateway: dict[str, Mapping[str, GatewayCounters]] = {}
+        self._gateway: dict[str, Mapping[str, GatewayCounters] | None] = {}
         self._fresh_at: datetime | None = None
-        self._gateway_fresh = False
         self._due: dict[str, float] = {}
+        self._poll_due = 0.0
         self._wake = asyncio.Event()
 
     @property
@@ -117,18 +118,19 @@ class EvidenceSource:
             return IDLE
         now = asyncio.get_running_loop().time()
         known = {target.uid: self._due.get(target.uid, now) for target in targets}
-        if min(known.values()) <= now:
+        if min(self._poll_due, *known.values()) <= now:
             news = await self.poll(targets)
             now = asyncio.get_running_loop().time()
+            self._poll_due = now + self._settings.scrape_interval
             for target in targets:
                 if target.uid in news or known[target.uid] <= now:
                     known[target.uid] = now + max(SHORTEST, target.interval.total_seconds())
                     self._enqueue(target.uid)
         self._due = known
-        return max(SHORTEST, min(known.values()) - now)
+        return max(SHORTEST, min(self._poll_due, *known.values()) - now)
 
     async def poll(self, targets: Sequence[EvidenceTarget]) -> set[str]:
-        """Ask once for all targets and return the uids for which something new was said."""
+        """Ask once for all targets and return the uids about which the monitor says something new."""
         before = dict(self._releases)
         if self._prometheus is None:
             return set()
@@ -144,39 +146,29 @@ class EvidenceSource:
         self._fresh_at = datetime.now(UTC)
         await self._poll_gateway(targets)
         self._export_age(wanted)
-        return {uid for uid in wanted if self._releases.get(uid) != before.get(uid)}
+        return {uid for uid in wanted if _said(self._releases.get(uid)) != _said(before.get(uid))}
+
+    def _reader(self) -> ArmReader | None:
+        if self._prometheus is None:
+            return None
+        exporter = GATEWAY if self._settings.gateway_metrics else SERVING
+        return ArmReader(self._prometheus, exporter, self._settings.prometheus_selector, self.max_age)
 
     async def _poll_gateway(self, targets: Sequence[EvidenceTarget]) -> None:
-        watched = [target for target in targets if target.arms is not None]
-        without = {target.uid: dict[str, GatewayCounters]() for target in targets if target.arms is None}
-        if self._prometheus is None or not watched:
-            self._gateway = dict(without)
+        if self._arms is None:
             return
-        now = datetime.now(UTC)
-        lookback = max(target.lookback for target in watched)
-        window = self._window(watched, lookback, now)
+        watched = {
+            target.uid: Watched(target.arms, target.lookback, target.since)
+            for target in targets
+            if target.arms is not None
+        }
         try:
-            for start in range(0, len(watched), TARGETS_PER_QUERY):
-                arms = [t.arms for t in watched[start : start + TARGETS_PER_QUERY] if t.arms is not None]
-                query = query_for(self._exporter, arms, window, self._settings.prometheus_selector)
-                news = await self._prometheus.raw(query)
-                self._ring.add(news, now - window, timedelta(seconds=self._settings.scrape_interval))
+            found = await self._arms.read(watched)
         except EvidenceUnavailable as error:
             self._failed("gateway", error)
             self._gateway = {}
             return
-        self._ring_until = now
-        self._ring_targets = frozenset(target.uid for target in watched)
-        self._ring.forget_before(now - lookback - self.max_age)
-        found = self._ring.counters([t.arms for t in watched if t.arms is not None])
-        self._gateway = without | dict(zip((target.uid for target in watched), found, strict=True))
-
-    def _window(self, watched: Sequence[EvidenceTarget], lookback: timedelta, now: datetime) -> timedelta:
-        """Return how far back to ask: only what is new, unless a target is new itself."""
-        known = {target.uid for target in watched} <= self._ring_targets
-        if not known or self._ring_until is None:
-            return lookback
-        return min(lookback, now - self._ring_until + self.max_age)
+        self._gateway = {target.uid: {} for target in targets} | found
 
     def _evidence_query(self) -> str:
         extra = f",{self._settings.prometheus_selector}" if self._settings.prometheus_selector else ""
@@ -194,3 +186,10 @@ class EvidenceSource:
             if (found := self._releases.get(uid)) is not None and found.computed_at is not None
         ]
         self._metrics.evidence_age.set(max(ages, default=0.0))
+
+
+def _said(evidence: ReleaseEvidence | None) -> object:
+    # When the monitor last looked is no news: it looks all the time.
+    if evidence is None:
+        return None
+    return {(one.metric, one.step, one.batch) for one in evidence.metrics}, evidence.dropped

@@ -67,7 +67,14 @@ class LeaseHolder:
         self._thread.join(timeout=self._times.renew_deadline)
 
     def _main(self) -> None:
-        asyncio.run(self._run())
+        try:
+            asyncio.run(self._run())
+        except Exception as error:
+            # Whatever ended this thread: from now on nobody renews the lease.
+            log.critical("the lease thread failed", lease=str(self._ref), exc_info=error)
+            self._acquired.clear()
+            if not self._stop.is_set():
+                self._on_lost()
 
     async def _run(self) -> None:
         kube = await self._open_port()

@@ -1,4 +1,4 @@
-"""The two questions the operator asks Prometheus, with a deadline, a size limit and no trust in the answer's shape."""
+"""The questions the operator asks Prometheus, with a deadline, a size limit and no trust in the answer's shape."""
 
 import asyncio
 import json
@@ -45,6 +45,14 @@ class Prometheus:
             EvidenceUnavailable: no usable answer within the deadline.
         """
         return self._read(await self._ask(query, "vector"), _sample)
+
+    async def at(self, selector: str, when: datetime) -> list[Sample]:
+        """Return the sample that each series of `selector` had at `when`: its last one within five minutes before.
+
+        Raises:
+            EvidenceUnavailable: no usable answer within the deadline.
+        """
+        return await self.instant(f"{selector} @ {when.timestamp():.3f}")
 
     async def raw(self, query: str) -> list[RawSeries]:
         """Return the raw samples of a range selector such as `up[5m]`.

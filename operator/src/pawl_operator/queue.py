@@ -18,12 +18,17 @@ K = TypeVar("K", bound=Hashable)
 log = structlog.get_logger(__name__)
 
 
+class RunCut(TimeoutError):  # noqa: N818 - reads as what happened
+    """A run was cut at the queue's deadline, wherever it was; the handler itself never hears of that."""
+
+
 class WorkQueue(Generic[K]):
     """Run `handle(key)` in a fixed number of workers; the handler returns seconds until its next run, or None.
 
     A handler that raises is run again after `base * 2**failures` seconds, at most `cap`, with half of it jitter.
     `cap` stays small on purpose: a rollback may be what is being retried. A run longer than `deadline` seconds is
-    cancelled and counts as a failure. More than `limit` different keys are refused (`add` answers False).
+    cancelled and counts as a failure; `on_error` hears of it as RunCut. More than `limit` different keys are refused
+    (`add` answers False).
     """
 
     def __init__(
@@ -101,11 +106,13 @@ class WorkQueue(Generic[K]):
                 self._finish(key)
 
     async def _run_one(self, key: K) -> None:
+        limit = asyncio.timeout(self._deadline)
         try:
-            async with asyncio.timeout(self._deadline):
+            async with limit:
                 again = await self._handle(key)
         except Exception as error:  # noqa: BLE001 - one object's bug must not stop the others; it is counted and retried
-            self._failed(key, error)
+            cut = RunCut(f"not finished within {self._deadline:g} s")
+            self._failed(key, cut if limit.expired() and isinstance(error, TimeoutError) else error)
             return
         self._failures.pop(key, None)
         if again is not None:

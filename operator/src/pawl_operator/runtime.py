@@ -70,7 +70,8 @@ def build_runtime(settings: Settings, kube: KubePort, metrics: OperatorMetrics, 
     store = ObjectStore()
     targets = _Targets(store, settings)
     controllers: dict[Resource, Controller] = {}
-    queue: WorkQueue[Ref] = WorkQueue(Reconciler(kube, store, controllers, metrics), workers=settings.workers)
+    reconciler = Reconciler(kube, store, controllers, metrics)
+    queue: WorkQueue[Ref] = WorkQueue(reconciler, workers=settings.workers, on_error=reconciler.cut)
     evidence = EvidenceSource(settings, metrics, targets.current, lambda uid: _enqueue(queue, targets, uid))
 
     def offered() -> frozenset[str]:

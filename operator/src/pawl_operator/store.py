@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from pawl_operator.kube.port import Object
-from pawl_operator.kube.resources import HTTP_ROUTES, PODS, Ref, Resource
+from pawl_operator.kube.resources import PODS, Ref, Resource
 
 TOMBSTONES = 4096
 _DROPPED_ANNOTATION = "kubectl.kubernetes.io/last-applied-configuration"
@@ -84,17 +84,6 @@ def _trim_common(raw: Mapping[str, Any]) -> Object:
     return body | {"metadata": metadata}
 
 
-def _trim_route(raw: Mapping[str, Any]) -> Object:
-    # Who wrote the route last is needed to tell a person's brake from a GitOps tool; which fields is not.
-    managers = [
-        {key: entry[key] for key in ("manager", "operation", "time") if key in entry}
-        for entry in raw["metadata"].get("managedFields") or []
-        if entry.get("subresource") != "status"
-    ]
-    body = _trim_common(raw)
-    return body | {"metadata": body["metadata"] | {"managedFields": managers}}
-
-
 def _trim_pod(raw: Mapping[str, Any]) -> Object:
     body = _trim_common(raw)
     status = raw.get("status") or {}
@@ -102,7 +91,7 @@ def _trim_pod(raw: Mapping[str, Any]) -> Object:
     return {"apiVersion": "v1", "kind": "Pod", "metadata": body["metadata"], "status": kept}
 
 
-_TRIMMERS: dict[Resource, Callable[[Mapping[str, Any]], Object]] = {HTTP_ROUTES: _trim_route, PODS: _trim_pod}
+_TRIMMERS: dict[Resource, Callable[[Mapping[str, Any]], Object]] = {PODS: _trim_pod}
 
 
 def newer(body: Mapping[str, Any], version: str) -> bool:

@@ -8,6 +8,7 @@ from manifests import SMALLEST
 
 from pawl.api.kinds import KINDS
 from pawl.api.problems import Problem, problems_of
+from pawl.stats.asymptotic_cs import one_sided_width
 
 API = "pawl.dev/v1alpha1"
 DIGEST = "sha256:" + "ab" * 32
@@ -84,8 +85,11 @@ WRONG: list[tuple[str, dict[str, Any], str, str]] = [
     ("Rollout", {"stepWindows": [{"cron": "daily", "duration": "1h"}]}, "spec.stepWindows[0].cron", "five fields"),
     ("Rollout", {"analysis": {"onStall": "Rollback"}}, "spec.analysis.onStall", "add it"),
     ("Rollout", {"analysis": {"interval": "500ms"}}, "spec.analysis.interval", "1s"),
-    ("Rollout", {"analysis": {"alpha": "1.5"}}, "spec.analysis.alpha", "between 0 and 1"),
-    ("Rollout", {"analysis": {"alpha": "0.0"}}, "spec.analysis.alpha", "between 0 and 1"),
+    ("Rollout", {"analysis": {"alpha": "1.5"}}, "spec.analysis.alpha", "below 0.5"),
+    ("Rollout", {"analysis": {"alpha": "0.95"}}, "spec.analysis.alpha", "below 0.5"),
+    ("Rollout", {"analysis": {"alpha": "0.5"}}, "spec.analysis.alpha", "below 0.5"),
+    ("Rollout", {"analysis": {"alpha": "0.0"}}, "spec.analysis.alpha", "above 0"),
+    ("Experiment", {"analysis": {"shipAlpha": "0.95"}}, "spec.analysis.shipAlpha", "below 0.5"),
     (
         "Rollout",
         {"routeRef": None, "flag": {"key": "f"}, "analysis": {"pairing": {"mode": "Mirror"}}},
@@ -200,6 +204,12 @@ def test_names_that_leave_no_room_are_refused(name: str) -> None:
     document = manifest("Rollout") | {"metadata": {"name": name}}
     (found,) = problems_of(document)
     assert found.field == "metadata.name"
+
+
+@pytest.mark.parametrize("alpha", ["0.05", "0.000001", "0.499999", "0.1", "0.0499999"])
+def test_every_alpha_that_is_accepted_can_be_computed_with(alpha: str) -> None:
+    assert problems_of(manifest("Rollout", {"analysis": {"alpha": alpha}})) == ()
+    assert one_sided_width(100, 1.0, alpha=float(alpha), expected=2000) > 0
 
 
 def test_a_null_is_an_absent_field() -> None:

@@ -1,5 +1,6 @@
 """One interval from many steps: strata, weights, floors, signs."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from math import sqrt
 from random import Random
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from pawl.estimate import Question, estimate, seconds_to_decision
 from pawl.evidence import MetricEvidence
 from pawl.stats.asymptotic_cs import one_sided_width
-from pawl.stats.ratio import PairedDifference, RatioSums, sums_of
+from pawl.stats.ratio import PairedDifference, RatioSums, paired_difference, sums_of
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 ASK = Question(harm_alpha=0.05, safe_alpha=0.05, expected=2000)
@@ -75,6 +76,28 @@ def test_pairs_count_once_there_are_enough_of_them():
     found = estimate(group, PAIRS)
     assert (found.paired, found.users, found.units, found.estimate) == (True, 30, 30, -0.3)
     assert not estimate(group, ASK).paired
+
+
+def test_a_handful_of_pairs_does_not_displace_thousands_of_users():
+    noisy = PairedDifference(40, -0.3, 20.0)
+    found = estimate([step(1, arm(3000, 0.8), arm(3000, 0.8), noisy)], replace(PAIRS, users_in_both=True))
+    assert (found.paired, found.users, found.units) == (False, 3000, 5960)
+    few = estimate([step(1, arm(29, 1.0), arm(3000, 1.0), noisy)], PAIRS)
+    assert few.paired, "29 users in an arm are no match for 40 pairs, however equal they look"
+
+
+def test_people_who_answer_alike_in_both_arms_make_the_interval_narrow():
+    """Their arms, taken as independent, would need ten times as many of them."""
+    rng = Random(8)
+    people = [rng.choice([0.0, 1.0]) for _ in range(500)]
+    answers = [((p if rng.random() > 0.02 else 1.0 - p, 1.0), (p, 1.0)) for p in people]
+    arms = [sums_of(pair[i] for pair in answers) for i in (0, 1)]
+    group = [step(1, *arms, paired_difference(answers))]
+    together = estimate(group, replace(PAIRS, users_in_both=True))
+    apart = estimate(group, ASK)
+    assert (together.units, apart.units) == (500, 1000)
+    assert together.standard_error < 0.3 * apart.standard_error
+    assert together.estimate == pytest.approx(apart.estimate)
 
 
 @pytest.mark.parametrize("users", [(0, 0), (1, 50), (50, 1)])

@@ -64,6 +64,24 @@ def test_with_little_traffic_the_last_requests_are_taken_instead():
     assert gateway_breach(LIMITS, traffic(0.05, 1.0), since, NOW) is None, "27 requests are too few for a rate"
 
 
+def test_a_candidate_that_is_asked_once_a_minute_has_limits_too():
+    """Fifty requests take fifty minutes; of what was before the last minutes only a few samples are left."""
+    since = NOW - timedelta(hours=20)
+    ages = [1200.0 * 0.8**i for i in range(22)] + [10.0 - i / 4 for i in range(41)]
+    moments = [NOW - timedelta(minutes=age) for age in ages]
+
+    def failing(from_: timedelta) -> GatewayCounters:
+        began = NOW - from_
+        requests = tuple((at, (at - since) / timedelta(minutes=1)) for at in moments)
+        errors = tuple((at, max(0.0, (at - began) / timedelta(minutes=1))) for at in moments)
+        return GatewayCounters((CounterSeries(requests),), (CounterSeries(errors),))
+
+    assert gateway_breach(LIMITS, failing(timedelta(0)), since, NOW) is None
+    breach = gateway_breach(LIMITS, failing(timedelta(minutes=15)), since, NOW)
+    assert breach.cause == "ErrorRate"
+    assert gateway_breach(LIMITS, failing(timedelta(hours=20)), NOW - timedelta(minutes=40), NOW) is None
+
+
 def test_the_window_looks_at_the_step_only():
     old = traffic(10, 1.0, seconds=600)
     assert gateway_breach(LIMITS, old, NOW - timedelta(seconds=3), NOW) is None

@@ -14,14 +14,20 @@ from pawl.gateway import CounterSeries, GatewayCounters
 from pawl.hard_limits import WorkloadHealth
 from pawl.margins import MetricDefault, harm_margin, least_users, resolved, share_margin
 from pawl.stats.ratio import PairedDifference, RatioSums
-from pawl.verdicts import Observations, judge
+from pawl.verdicts import Observations, judge, question_of
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+LATENCY = {"name": "latency", "role": "Guardrail", "direction": "Lower", "margin": {"relative": "30%"}}
 METRIC = {"name": "accuracy", "role": "Primary", "direction": "Higher", "margin": {"absolute": "0.05"}}
 
 
 def plan(
-    *metrics: dict, stable_share: int = 0, pairing: str = "None", steps: list | None = None, **analysis
+    *metrics: dict,
+    stable_share: int = 0,
+    pairing: str = "None",
+    steps: list | None = None,
+    mode: str = "HashedBucket",
+    **analysis,
 ) -> ReleasePlan:
     return ReleasePlan.model_validate(
         {
@@ -33,7 +39,7 @@ def plan(
             ],
             "analysis": {"metrics": list(metrics or (METRIC,)), "pairing": {"mode": pairing}, **analysis},
             "bake": {"duration": "24h", "stableShare": stable_share},
-            "mode": "HashedBucket",
+            "mode": mode,
         }
     )
 
@@ -91,11 +97,10 @@ def test_few_users_prove_no_harm():
 
 
 def test_alpha_is_split_over_the_metrics():
-    other = {"name": "latency", "role": "Guardrail", "direction": "Lower", "margin": {"relative": "30%"}}
     evidence = seen(metric(candidate=0.817, users=900), metric(name="latency", candidate=0.9, users=900))
     assert judge(plan(), 1, evidence, NOW).verdict == "Pass"
     alone = judge(plan(), 1, evidence, NOW).metrics[0].interval
-    shared = judge(plan(METRIC, other), 1, evidence, NOW).metrics[0].interval
+    shared = judge(plan(METRIC, LATENCY), 1, evidence, NOW).metrics[0].interval
     assert shared.upper > alone.upper
     assert shared.lower == alone.lower, "harmlessness needs no correction"
 
@@ -155,6 +160,61 @@ def test_pairs_are_preferred_and_counted():
     assert judge(plan(), 2, evidence, NOW).verdict == "NoData"
 
 
+def test_where_requests_are_split_a_user_is_compared_with_himself():
+    """In both arms the same 400 people: apart, their arms are too noisy to show what their differences show."""
+    evidence = seen(metric(2, users=400, paired=PairedDifference(400, 0.0, 1.0)))
+    found = judge(plan(mode="RequestWeights"), 2, evidence, NOW)
+    assert (found.verdict, found.metrics[0].interval.paired) == ("Pass", True)
+    assert found.metrics[0].interval.units == 400
+    assert verdict(judge(plan(), 2, evidence, NOW)) == ("Inconclusive", "NotYetNonInferior")
+
+
+def test_pairs_of_split_requests_count_for_metrics_that_no_mirror_pairs():
+    latency = {"name": "latency", "arms": {"candidate": arm(400, 0.04), "stable": arm(400, 0.04)}}
+    evidence = seen(metric(2, users=400), metric(2, **latency, paired=PairedDifference(400, 0.0, 0.5)))
+    both = plan(METRIC, LATENCY, pairing="Mirror", mode="RequestWeights")
+    assert judge(both, 2, evidence, NOW).metrics[1].interval.paired
+    pinned = plan(METRIC, LATENCY, pairing="Mirror")
+    assert not judge(pinned, 2, evidence, NOW).metrics[1].interval.paired
+    assert question_of(pinned, pinned.analysis.metrics[1]).paired_from is None
+
+
+def test_a_user_in_both_arms_counts_once():
+    evidence = seen(metric(1, users=400, paired=PairedDifference(20, 0.0, 20.0)))
+    found = judge(plan(mode="RequestWeights"), 1, evidence, NOW).metrics[0].interval
+    assert (found.paired, found.users, found.units) == (False, 400, 780)
+    assert judge(plan(), 1, evidence, NOW).metrics[0].interval.units == 800
+
+
+def test_a_step_counts_everybody_in_both_arms_not_only_those_who_are_in_each():
+    few = metric(2, users=400, paired=PairedDifference(3, 0.0, 0.1))
+    evidence = seen(metric(1, users=400, paired=PairedDifference(400, 0.0, 0.5)), few)
+    found = judge(plan(mode="RequestWeights"), 2, evidence, NOW)
+    assert found.metrics[0].interval.paired
+    assert found.verdict == "Pass", found.message
+
+
+def test_at_100_percent_split_requests_give_no_new_pairs():
+    """A mirror goes on there, so its step needs users of its own; without one earlier steps have had their say."""
+    evidence = seen(metric(2, users=400, paired=PairedDifference(400, 0.0, 0.5)))
+    assert judge(plan(mode="RequestWeights"), 3, evidence, NOW).verdict == "Pass"
+    assert judge(plan(mode="RequestWeights"), 3, seen(), NOW).reason == "EvidencePasses"
+    assert verdict(judge(plan(pairing="Mirror"), 3, evidence, NOW)) == ("NoData", "TooFewUsers")
+
+
+def test_two_intervals_share_alpha():
+    """Before there are enough pairs the arms are judged, and then the pairs: together they may err once in twenty."""
+    metric_ = plan().analysis.metrics[0]
+    for several in (plan(pairing="Mirror"), plan(mode="RequestWeights")):
+        asked = question_of(several, metric_)
+        assert (asked.harm_alpha, asked.safe_alpha, asked.paired_from) == (0.025, 0.025, 30)
+    one = question_of(plan(), metric_)
+    assert (one.harm_alpha, one.safe_alpha, one.paired_from) == (0.05, 0.05, None)
+    edge = seen(metric(1, candidate=0.7575, users=300))
+    assert judge(plan(), 1, edge, NOW).verdict == "Fail"
+    assert judge(plan(pairing="Mirror"), 1, edge, NOW).verdict == "Pass"
+
+
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
@@ -188,15 +248,51 @@ def test_a_crash_needs_no_metrics_at_all():
     assert verdict(found) == ("Fail", "CrashLoop")
 
 
-def test_failing_requests_fail_without_evidence():
-    def counter(rate: float) -> tuple[CounterSeries, ...]:
-        return (CounterSeries(tuple((NOW - timedelta(seconds=600 - i), rate * i) for i in range(601))),)
+def counter(rate: float) -> tuple[CounterSeries, ...]:
+    return (CounterSeries(tuple((NOW - timedelta(seconds=600 - i), rate * i) for i in range(601))),)
 
-    gateway = {"candidate": GatewayCounters(counter(10), counter(5)), "stable": GatewayCounters(counter(10))}
-    found = judge(plan(), 1, seen(evidence=None, gateway=gateway), NOW)
+
+FAILING = {"candidate": GatewayCounters(counter(10), counter(5)), "stable": GatewayCounters(counter(10))}
+
+
+def test_failing_requests_fail_without_evidence():
+    found = judge(plan(), 1, seen(evidence=None, gateway=FAILING), NOW)
     assert verdict(found) == ("Fail", "ErrorRate")
-    swapped = {"stable": gateway["candidate"], "candidate": gateway["stable"]}
+    swapped = {"stable": FAILING["candidate"], "candidate": FAILING["stable"]}
     assert judge(plan(), 1, seen(evidence=None, gateway=swapped), NOW).verdict == "NoData"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"evidence": None, "seen_before": True},
+        {"evidence": ReleaseEvidence("u", 1, computed_at=NOW - timedelta(hours=20))},
+        {"evidence": ReleaseEvidence("u", 1, computed_at=NOW + timedelta(minutes=1))},
+        {"evidence": ReleaseEvidence("u", 1, (), (DroppedGroup("accuracy", 1, Flaw.TWO_SOURCES),), NOW)},
+    ],
+)
+def test_a_monitor_that_is_dead_or_confused_does_not_switch_the_limits_off(changes):
+    found = judge(plan(), 1, seen(gateway=FAILING, **changes), NOW)
+    assert verdict(found) == ("Fail", "ErrorRate")
+    slow = {0.25: counter(0), 10.0: counter(10), float("inf"): counter(10)}
+    late = {"candidate": GatewayCounters(counter(10), (), slow)}
+    limits = {"p99": {"limit": "500ms"}}
+    assert verdict(judge(plan(hardLimits=limits), 1, seen(gateway=late, **changes), NOW)) == ("Fail", "Latency")
+    assert judge(plan(), 1, seen(gateway={}, **changes), NOW).verdict == "Unavailable"
+
+
+@pytest.mark.parametrize("changes", [{"fresh_at": None}, {"clock_skew": timedelta(seconds=6)}])
+def test_counters_that_cannot_be_trusted_break_no_limit(changes):
+    assert judge(plan(), 1, seen(gateway=FAILING, **changes), NOW).verdict == "Unavailable"
+
+
+def test_an_arm_that_nobody_scrapes_holds_and_names_the_remedy():
+    stale = ReleaseEvidence("u", 1, computed_at=NOW - timedelta(hours=1))
+    found = judge(plan(), 1, seen(gateway=None, evidence=stale), NOW)
+    assert verdict(found) == ("Unavailable", "GatewayMetricsMissing")
+    assert "scrape the gateway's proxies" in found.message
+    bare = plan().model_copy(update={"analysis": _bare()})
+    assert judge(bare, 1, seen(gateway=None), NOW).verdict == "Unavailable"
 
 
 @pytest.mark.parametrize(("question", "reason"), [("srm", "SampleRatioMismatch"), ("response", "ResponseBias")])

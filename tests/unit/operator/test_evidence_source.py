@@ -9,9 +9,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from blockbuster import blockbuster_ctx
 from fake_prometheus import FakePrometheus, running_prometheus
+from polling import wait_until
 from rollout_objects import export_evidence
 
+from pawl.api.analysis import HardLimits
 from pawl.errors import EvidenceUnavailable
+from pawl.hard_limits import gateway_breach
+from pawl_operator.arm_reader import moments
 from pawl_operator.arm_samples import GATEWAY, ArmSources, cluster_name, query_for
 from pawl_operator.evidence_source import EvidenceSource, EvidenceTarget
 from pawl_operator.metrics import OperatorMetrics
@@ -21,6 +25,7 @@ from pawl_operator.settings import Settings, read_settings
 ARMS = ArmSources(
     (("candidate", (cluster_name("demo", "chat", 0, 0),)), ("stable", (cluster_name("demo", "chat", 0, 1),)))
 )
+SERVED = replace(ARMS, serving=frozenset({"candidate", "stable"}))
 SECOND = timedelta(seconds=1)
 REQUESTS, BUCKETS = "envoy_cluster_upstream_rq_xx", "envoy_cluster_upstream_rq_time_bucket"
 
@@ -141,6 +146,76 @@ async def test_only_what_is_new_is_asked_again_and_everything_after_a_restart(pr
     assert prometheus.queries[-1].endswith("[600s]")
 
 
+async def test_an_arm_that_nobody_asked_is_not_one_that_nobody_scrapes(prometheus: FakePrometheus) -> None:
+    """Both have no counters; only the gauge that a gateway exposes for every cluster tells them apart."""
+    wanted = replace(target(), arms=SERVED)
+    found = source(settings_for(prometheus), [wanted])
+    await found.poll([wanted])
+    gateway = found.about("u1").gateway
+    assert gateway is not None
+    assert gateway["candidate"].requests == ()
+    prometheus.scraped = False
+    again = source(settings_for(prometheus), [wanted])
+    await again.poll([wanted])
+    assert again.about("u1").gateway is None
+    assert again.about("u1").fresh_at is not None, "Prometheus itself answers"
+
+
+async def test_a_gateway_whose_scrapes_stop_in_mid_step_is_unknown(prometheus: FakePrometheus) -> None:
+    wanted, prometheus.scraped = replace(target(), arms=SERVED), False
+    found, now = source(settings_for(prometheus), [wanted]), time.time()
+    assert found.max_age == 3 * SECOND
+    scrape(prometheus, now - 5, {(0, "2"): 10, (1, "2"): 90}, {})
+    await found.poll([wanted])
+    assert found.about("u1").gateway is None
+    scrape(prometheus, now, {(0, "2"): 10, (1, "2"): 90}, {})
+    await found.poll([wanted])
+    assert found.about("u1").gateway is not None
+
+
+async def test_one_arm_without_samples_is_enough_to_know_nothing(prometheus: FakePrometheus) -> None:
+    wanted, prometheus.scraped = replace(target(), arms=SERVED), False
+    alone = replace(target("u2"), arms=replace(ARMS, serving=frozenset({"candidate"})))
+    found = source(settings_for(prometheus), [wanted, alone])
+    scrape(prometheus, time.time(), {(0, "2"): 10}, {})
+    await found.poll([wanted, alone])
+    assert found.about("u1").gateway is None
+    assert found.about("u2").gateway is not None, "an arm without traffic need not be there"
+
+
+async def test_after_a_restart_a_step_of_hours_is_known_from_a_few_questions(prometheus: FakePrometheus) -> None:
+    """One request a minute, and for twenty minutes all of them fail: fewer than fifty in any ten minutes."""
+    now = time.time()
+    for age in range(300, 0, -1):
+        counts: dict[tuple[int, str], float] = {(0, "2"): 300 - max(age, 20)}
+        scrape(prometheus, now - 60 * age, counts | ({(0, "5"): 20 - age} if age < 20 else {}), {"+Inf": 300 - age})
+    began = datetime.fromtimestamp(now - 290 * 60, UTC)
+    wanted = replace(target(), since=began)
+    found = source(settings_for(prometheus), [wanted])
+    await found.poll([wanted])
+    gateway = found.about("u1").gateway
+    assert gateway is not None
+    assert gateway["candidate"].requests_since(began) == pytest.approx(289, abs=2)
+    breach = gateway_breach(HardLimits(), gateway["candidate"], began, datetime.now(UTC))
+    assert breach is not None
+    assert breach.cause == "ErrorRate"
+    asked = [query for query in prometheus.queries if "} @ " in query]
+    assert len(asked) == 5
+    assert not any("h]" in query or "d]" in query for query in prometheus.queries)
+    await found.poll([wanted])
+    assert len([query for query in prometheus.queries if "} @ " in query]) == 5, "what is known is not asked again"
+
+
+def test_a_step_of_thirty_days_takes_thirteen_questions() -> None:
+    now, dense = datetime(2026, 11, 23, tzinfo=UTC), timedelta(minutes=10, seconds=30)
+    found = moments(now - timedelta(days=30), dense, now)
+    assert len(found) == 13
+    assert found[0] == now - timedelta(days=30)
+    assert found[-1] == now - 2 * dense
+    assert found == sorted(found)
+    assert moments(now - dense, dense, now) == moments(None, dense, now) == []
+
+
 async def test_when_the_query_fails_old_evidence_stays_old_and_counters_are_unknown(prometheus: FakePrometheus) -> None:
     export_evidence(prometheus, "u1", 1, range(1, 2))
     found = source(settings_for(prometheus), [target()])
@@ -155,7 +230,7 @@ async def test_when_the_query_fails_old_evidence_stays_old_and_counters_are_unkn
 
 
 async def test_where_the_gateway_is_not_scraped_the_model_servers_are_asked(prometheus: FakePrometheus) -> None:
-    arms = ArmSources((("candidate", ("bbbbbbbbbb",)), ("stable", ("aaaaaaaaaa",))))
+    arms = ArmSources((("candidate", ("bbbbbbbbbb",)), ("stable", ("aaaaaaaaaa",))), frozenset({"candidate"}))
     wanted = replace(target(), arms=arms)
     found, now = source(settings_for(prometheus, gateway_metrics=False), [wanted]), time.time()
     for age, errors in ((3, 2.0), (2, 6.0)):
@@ -170,6 +245,11 @@ async def test_where_the_gateway_is_not_scraped_the_model_servers_are_asked(prom
     assert gateway["candidate"].errors_since(began) == 4
     assert gateway["candidate"].quantile_since(1.0, began) == pytest.approx(0.5)
     assert 'revision=~"bbbbbbbbbb|aaaaaaaaaa"' in prometheus.queries[1]
+    prometheus.scraped = False
+    prometheus.counters.clear()
+    again = source(settings_for(prometheus, gateway_metrics=False), [wanted])
+    await again.poll([wanted])
+    assert again.about("u1").gateway is None, "servers that nobody scrapes are not servers that nobody asks"
 
 
 async def test_a_target_without_arms_has_no_counters_which_is_not_unknown(prometheus: FakePrometheus) -> None:
@@ -242,6 +322,29 @@ async def test_targets_are_woken_at_their_own_interval_and_the_loop_never_blocks
     assert woken.count("slow") == 1
 
 
+async def test_an_interval_longer_than_evidence_lives_does_not_let_it_grow_old(prometheus: FakePrometheus) -> None:
+    """With the defaults a Rollout is looked at every minute, and what was read 45 s ago counts as lost."""
+    found = source(settings_for(prometheus, scrape_interval=0.3, monitor_tick=0.3), [target(interval=60)])
+    task = asyncio.create_task(found.run())
+    first = None
+    try:
+        await asyncio.to_thread(wait_until, lambda: found.about("u1").fresh_at is not None, 10)
+        first = found.about("u1").fresh_at
+        await asyncio.to_thread(wait_until, lambda: found.about("u1").fresh_at != first, 10)
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_that_the_monitor_looked_again_is_no_news(prometheus: FakePrometheus) -> None:
+    export_evidence(prometheus, "u1", 1, range(1, 2))
+    found = source(settings_for(prometheus), [target()])
+    assert await found.poll([target()]) == {"u1"}
+    assert await found.poll([target()]) == set()
+    export_evidence(prometheus, "u1", 1, range(1, 2), batch=2)
+    assert await found.poll([target()]) == {"u1"}
+
+
 async def test_no_targets_ask_nothing(prometheus: FakePrometheus) -> None:
     found = source(settings_for(prometheus), [])
     task = asyncio.create_task(found.run())
@@ -254,6 +357,6 @@ async def test_no_targets_ask_nothing(prometheus: FakePrometheus) -> None:
 def test_names_are_escaped_for_regex_and_string() -> None:
     arms = [ArmSources((("candidate", ("httproute/demo/chat.v1/rule/2/backend/0",)), ("stable", ("x",))))]
     assert query_for(GATEWAY, arms, 2 * SECOND, "") == (
-        '{__name__=~"envoy_cluster_upstream_rq_xx|envoy_cluster_upstream_rq_time_bucket",'
+        '{__name__=~"envoy_cluster_upstream_rq_xx|envoy_cluster_upstream_rq_time_bucket|envoy_cluster_membership_total",'
         'envoy_cluster_name=~"httproute/demo/chat\\\\.v1/rule/2/backend/0|x"}[2s]'
     )

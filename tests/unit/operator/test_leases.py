@@ -1,13 +1,17 @@
 """The lease decisions: who may take over, when, and that two never lead at once, whatever their clocks say."""
 
+import threading
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 
 from pawl.leases import LeaseSight, LeaseStep, LeaseTimes, held_body, must_stop, next_step, released_body
+from pawl_operator.kube.resources import LEASES, Ref
+from pawl_operator.lease import LeaseHolder
 
 TIMES = LeaseTimes(15, 10, 2)
 WALL = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -83,6 +87,60 @@ def test_bodies_count_transitions_and_keep_the_acquire_time() -> None:
 def test_times_that_could_make_two_leaders_are_refused(times: tuple[float, float, float]) -> None:
     with pytest.raises(ValueError, match="lease times"):
         LeaseTimes(*times)
+
+
+class Answers:
+    """A port onto one Lease that is free to take; from the `good` answers on, something that nobody expects."""
+
+    def __init__(self, good: int) -> None:
+        self.good, self.body = good, None
+
+    async def get(self, _ref: Ref) -> dict[str, Any] | None:
+        self.good -= 1
+        if self.good < 0:
+            raise UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid start byte")
+        return self.body
+
+    async def create(self, _resource: object, _namespace: str, body: dict[str, Any]) -> None:
+        self.body = body
+
+    async def replace(self, _ref: Ref, body: dict[str, Any]) -> None:
+        self.body = body
+
+    async def close(self) -> None: ...
+
+
+@pytest.mark.parametrize("good", [0, 1, 3])
+def test_whatever_ends_the_thread_ends_the_process_and_never_leaves_it_leading(good: int) -> None:
+    lost = threading.Event()
+
+    async def port() -> Any:
+        return Answers(good)
+
+    holder = LeaseHolder(port, Ref(LEASES, "n", "l"), "me", LeaseTimes(3.0, 2.0, 0.01), on_lost=lost.set)
+    with capture_logs() as logs:
+        holder.start()
+        assert lost.wait(20)
+    assert not holder.leading
+    assert logs[-1]["log_level"] == "critical"
+
+
+def test_an_error_while_giving_the_lease_back_does_not_end_an_orderly_stop() -> None:
+    lost = threading.Event()
+    answers = Answers(1_000_000)
+
+    async def port() -> Any:
+        return answers
+
+    holder = LeaseHolder(port, Ref(LEASES, "n", "l"), "me", LeaseTimes(3.0, 2.0, 0.01), on_lost=lost.set)
+    with capture_logs():
+        holder.start()
+        assert holder._acquired.wait(20)
+        answers.good = 0
+        holder._stop.set()
+        holder.release()
+    assert not lost.is_set()
+    assert not holder.leading
 
 
 @settings(max_examples=200, deadline=None)

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from virtual_loop import run_virtual
 
-from pawl_operator.queue import WorkQueue
+from pawl_operator.queue import RunCut, WorkQueue
 
 Handler = Callable[[str], Awaitable[float | None]]
 
@@ -122,6 +122,29 @@ def test_a_run_past_its_deadline_is_cancelled_and_retried() -> None:
 
     run_virtual(working(handle, 120, lambda queue: queue.add("a") and None, deadline=60.0))
     assert seen == ["first", "second"]
+
+
+def test_who_listens_can_tell_a_run_that_was_cut_from_one_that_gave_up() -> None:
+    heard: list[tuple[str, type, str]] = []
+
+    async def handle(key: str) -> None:
+        if key == "stuck":
+            await asyncio.Event().wait()
+        raise TimeoutError("the handler's own")
+
+    def fill(queue: WorkQueue[str]) -> None:
+        queue.add("stuck")
+        queue.add("late")
+
+    def hear(key: str, error: BaseException) -> None:
+        if not any(key == known for known, *_ in heard):
+            heard.append((key, type(error), str(error)))
+
+    run_virtual(working(handle, 70, fill, on_error=hear, deadline=60.0))
+    assert heard == [
+        ("late", TimeoutError, "the handler's own"),
+        ("stuck", RunCut, "not finished within 60 s"),
+    ]
 
 
 def test_one_failing_key_does_not_hold_up_others() -> None:

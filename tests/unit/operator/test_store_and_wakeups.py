@@ -75,9 +75,8 @@ def test_bodies_are_trimmed_without_touching_the_original() -> None:
         },
     )
     route = trim(HTTP_ROUTES, raw)
-    assert route["metadata"]["managedFields"] == [{"manager": "kubectl-edit", "operation": "Update", "time": "t2"}]
     assert route["metadata"]["annotations"] == {"mine": "1"}
-    assert "managedFields" not in trim(ROLLOUTS, raw)["metadata"]
+    assert "managedFields" not in route["metadata"]
     assert "fieldsV1" in raw["metadata"]["managedFields"][0]
     pod = trim(PODS, body("p", 1, spec={"containers": ["big"]}, status={"phase": "Running", "podIP": "10.0.0.1"}))
     assert "spec" not in pod

@@ -4,12 +4,12 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pawl.api.serving import ServeSpec
-from pawl_operator.kinds.rollout.actions import EnsureWorkload
-from pawl_operator.kinds.rollout.manifests import Owner, build_workload
+from pawl_operator.kinds.rollout.actions import EnsureWorkload, ScaleWorkload
+from pawl_operator.kinds.rollout.manifests import Owner, build_workload, scale_ops
 from pawl_operator.kinds.rollout.overlay import merge_overlay
 
 OWNER = Owner("demo", "chat", "uid-1", "facts")
@@ -46,7 +46,12 @@ def test_the_whole_deployment_of_a_plain_revision() -> None:
             "name": "chat-aaaaaaaaaa",
             "namespace": "demo",
             "labels": labels,
-            "annotations": {"pawl.dev/source": "s3://models/v1", "pawl.dev/digest": DIGEST, "pawl.dev/release": "3"},
+            "annotations": {
+                "pawl.dev/source": "s3://models/v1",
+                "pawl.dev/digest": DIGEST,
+                "pawl.dev/release": "3",
+                "pawl.dev/replicas": "1",
+            },
             "ownerReferences": [
                 {
                     "apiVersion": "pawl.dev/v1alpha1",
@@ -143,6 +148,7 @@ def test_an_artifact_on_a_claim_is_mounted_read_only() -> None:
 def test_autoscaling_leaves_the_size_to_the_autoscaler() -> None:
     manifests = build(autoscaling={"minReplicas": 2, "maxReplicas": 5})
     assert "replicas" not in manifests["Deployment"]["spec"]
+    assert "pawl.dev/replicas" not in manifests["Deployment"]["metadata"]["annotations"]
     assert manifests["HorizontalPodAutoscaler"]["spec"]["minReplicas"] == 2
     assert "HorizontalPodAutoscaler" not in build()
 
@@ -151,6 +157,23 @@ def test_autoscaling_leaves_the_size_to_the_autoscaler() -> None:
 def test_the_size_is_the_actions_or_the_specs(asked: int | None, replicas: int | None, size: int) -> None:
     serve = {} if replicas is None else {"replicas": replicas}
     assert build(asked=asked, **serve)["Deployment"]["spec"]["replicas"] == size
+
+
+def test_a_smaller_workload_remembers_its_full_size() -> None:
+    deployment = build(asked=1, replicas=4)["Deployment"]
+    assert deployment["spec"]["replicas"] == 1
+    assert deployment["metadata"]["annotations"]["pawl.dev/replicas"] == "4"
+
+
+@pytest.mark.parametrize("notes", [{"pawl.dev/release": "3"}, {}, None])
+def test_scaling_writes_size_and_full_size_together(notes: dict[str, str] | None) -> None:
+    live = {"metadata": {} if notes is None else {"annotations": notes}, "spec": {"replicas": 4}}
+    note, size = scale_ops(live, ScaleWorkload("aaaaaaaaaa", 1, 4))
+    assert (size["path"], size["value"]) == ("/spec/replicas", 1)
+    if notes:
+        assert (note["path"], note["value"]) == ("/metadata/annotations/pawl.dev~1replicas", "4")
+    else:
+        assert (note["path"], note["value"]) == ("/metadata/annotations", {"pawl.dev/replicas": "4"})
 
 
 def test_a_workload_that_outlives_the_rollout_has_no_owner() -> None:
@@ -216,6 +239,8 @@ JSON = st.recursive(
 OBJECTS = st.dictionaries(st.sampled_from(["spec", "containers", "name", "env", "x"]), JSON, max_size=4)
 
 
+# Making the first text of a fresh clone takes as long as the health check allows for all of them.
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(base=OBJECTS, overlay=OBJECTS)
 def test_merging_never_fails_changes_no_input_and_is_idempotent(base: dict[str, Any], overlay: dict[str, Any]) -> None:
     before = json.dumps([base, overlay], sort_keys=True)

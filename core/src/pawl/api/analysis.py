@@ -17,7 +17,7 @@ class AnalysisMetric(ApiModel):
     """One metric that is compared between the arms."""
 
     name: Name
-    """name of a metric of the Component, such as accuracy, latency, satisfaction."""
+    """name of a metric that the monitor computes: accuracy or latency."""
     role: Literal["Primary", "Guardrail"] = "Guardrail"
     """role: the one Primary has to be shown non-inferior; a Guardrail only must not be proven harmed."""
     direction: Direction | None = None
@@ -60,9 +60,10 @@ class ErrorRateLimit(ApiModel):
     limit: Annotated[Percent, _within_percent("limit is a share of requests: write at most 100%")] = "5%"
     """limit above which the candidate is rolled back."""
     for_: Annotated[Duration, Field(alias="for")] = "30s"
-    """for is how long the limit must be broken without a pause."""
+    """for is the time over which the rate is read; it must lie above the limit over the whole of it."""
     min_requests: Requests = 50
-    """minRequests is how many requests the candidate must have had before the rate means anything."""
+    """minRequests is how many requests the candidate must have had in the step before the rate means anything; where
+    `for` holds fewer, the last minRequests count, back to the step's start."""
 
 
 class LatencyLimit(ApiModel):
@@ -71,9 +72,10 @@ class LatencyLimit(ApiModel):
     limit: Duration
     """limit above which the candidate is rolled back."""
     for_: Annotated[Duration, Field(alias="for")] = "30s"
-    """for is how long the limit must be broken without a pause."""
+    """for is the time over which the percentile is read; it must lie above the limit over the whole of it."""
     min_requests: Requests = 100
-    """minRequests is how many requests the candidate must have had before the percentile means anything."""
+    """minRequests is how many requests the candidate must have had in the step before the percentile means anything;
+    where `for` holds fewer, the last minRequests count, back to the step's start."""
 
 
 class RestartLimit(ApiModel):

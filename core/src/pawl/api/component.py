@@ -39,7 +39,7 @@ class ComponentMetric(ApiModel):
     """A metric of the component, with what everything that names it inherits."""
 
     name: Name
-    """name of the metric: accuracy (the score), latency, satisfaction, or one of your own."""
+    """name of the metric: accuracy (the score), latency or satisfaction."""
     direction: Direction = "Higher"
     """direction says which way is better."""
     margin: Margin

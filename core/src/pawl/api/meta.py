@@ -71,12 +71,12 @@ Rate = Annotated[
 Probability = Annotated[
     str,
     Shape(
-        r"^0\.0{0,5}[1-9][0-9]{0,5}$",
-        "write a number between 0 and 1 in quotes, such as '0.05'",
+        r"^0\.([1-4][0-9]{0,5}|0{1,5}[1-9][0-9]{0,5})$",
+        "write a number above 0 and below 0.5 in quotes, such as '0.05'",
         longest=16,
     ),
 ]
-"""A number strictly between 0 and 1: `0.05`."""
+"""A probability of error, strictly between 0 and 0.5 (no one-sided bound has more): `0.05`."""
 Percent = Annotated[str, Shape(r"^[0-9]{1,4}(\.[0-9]{1,4})?%$", "write a percentage such as 5% or 2.5%", longest=16)]
 """A percentage: `5%`, `2.5%`, `30%`."""
 Number = Annotated[

@@ -112,7 +112,7 @@ class Notification(ApiModel):
 
 
 class RolloutAction(ApiModel):
-    """What a person asks the Rollout to do, once per release and verb."""
+    """What a person asks the Rollout to do; done once, and an Abort that came too early stays open while it stands."""
 
     verb: Literal["Abort", "Promote", "Retry", "Repin", "Approve"]
     """verb: Abort (back to stable), Promote (skip the remaining holds), Retry (a rejected candidate), Repin (take the

@@ -111,6 +111,8 @@ class ReleaseStatus(ApiModel):
     """clockStoppedAt is since when the hold does not count, because metrics, route or clocks cannot be trusted."""
     paused: Literal["Gate", "Brake"] | None = None
     """paused: Gate (the step asks for approval) or Brake (somebody moved traffic towards stable by hand)."""
+    sticky_header: ShortText = ""
+    """stickyHeader pins users to an arm, frozen at the start: another one would move them all."""
     previous: StableStatus | None = None
     """previous is what was live when the release began: where a rollback goes."""
     cause: ShortText = ""
@@ -248,8 +250,8 @@ class RolloutStatus(ApiModel):
     """What is so."""
 
     conditions: Conditions = ()
-    """conditions: Ready, Accepted, Progressing, TrafficVerified, MetricsAvailable, RouteConflict, Underpowered,
-    ClockSkew."""
+    """conditions: Ready, Accepted, Progressing, TrafficVerified, UsersPinned, MetricsAvailable, RouteConflict,
+    Underpowered, ClockSkew; Reconciled while something fails."""
     observed_generation: Count | None = None
     """observedGeneration is the generation this status speaks of."""
     phase: Phase | None = None

@@ -22,7 +22,8 @@ class Step(ApiModel):
     hold: Duration = "24h"
     """hold is the shortest time to stay on this step."""
     min_users: MinUsers | None = None
-    """minUsers is how many users both arms must have had in this step; absent: as the metrics say."""
+    """minUsers is how many users both arms must have had in this step; it needs a metric to count them by; absent: as
+    the metrics say."""
     pause: Bool = False
     """pause waits for action Approve before the step is left."""
     require: Requirement | None = None

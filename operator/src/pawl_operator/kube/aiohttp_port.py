@@ -172,7 +172,7 @@ class AiohttpKube:
         data = None if body is None else json.dumps(body).encode()
         url = f"{self._credentials.server}{path}"
         async with session.request(method, url, params=query, data=data, headers=headers, ssl=self._ssl or True) as got:
-            text = await got.text()
+            text = await got.text(errors="replace")
             return got.status, _parse(text), _retry_after(got.headers.get("Retry-After"))
 
     async def _open(self) -> aiohttp.ClientSession:

@@ -1,4 +1,4 @@
-"""One status write per pass: at the resource version that was judged, and only where something changed."""
+"""Writes a status: at the resource version that was judged, and only where something changed."""
 
 from collections.abc import Mapping
 from typing import Any

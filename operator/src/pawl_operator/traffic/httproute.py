@@ -80,7 +80,6 @@ def read_state(route: Route, rule_name: str, ownership: Ownership) -> RouteState
         observed=observed,
         parents=parents,
         message=message,
-        last_manager=_last_manager(metadata),
     )
 
 
@@ -221,11 +220,6 @@ def _verify(route: Route, generation: int) -> tuple[bool, bool, bool, int, str]:
 
 def _condition(parent: Mapping[str, Any], kind: str) -> Mapping[str, Any]:
     return next((item for item in parent.get("conditions") or [] if item.get("type") == kind), {})
-
-
-def _last_manager(metadata: Mapping[str, Any]) -> str:
-    entries = [entry for entry in metadata.get("managedFields") or [] if entry.get("time")]
-    return str(max(entries, key=lambda entry: str(entry["time"]))["manager"]) if entries else ""
 
 
 def _weight(entry: Mapping[str, Any]) -> int:

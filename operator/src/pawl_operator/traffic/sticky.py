@@ -1,6 +1,6 @@
 """The policy that hashes a user's header over the arms of a rule (Envoy Gateway's BackendTrafficPolicy). Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pawl_operator.kube.port import Object
@@ -46,3 +46,29 @@ def is_wanted(live: Object | None, wanted: Object) -> bool:
         and (have.get("loadBalancer") or {}).get("type") == "ConsistentHash"
         and hashing == want["loadBalancer"]["consistentHash"]["headers"]
     )
+
+
+def refusal(live: Object | None) -> str | None:
+    """Return why a gateway refuses the policy; empty where all have accepted it, None where none has answered yet.
+
+    Envoy Gateway answers once for each gateway of the route, in `status.ancestors[].conditions` of type Accepted:
+    False with reason Conflicted where an older policy has the rule, Invalid where it cannot be carried out. An answer
+    about an earlier generation says nothing about this one.
+    """
+    answers = [answer for answer in map(_accepted, _ancestors(live)) if answer is not None]
+    said = [answer for answer in answers if _is_current(live, answer)]
+    bad = [f"{answer.get('reason')}: {answer.get('message')}" for answer in said if answer.get("status") == "False"]
+    return "; ".join(bad)[:512] if said else None
+
+
+def _ancestors(live: Object | None) -> Sequence[Mapping[str, Any]]:
+    return ((live or {}).get("status") or {}).get("ancestors") or []
+
+
+def _accepted(ancestor: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    return next((item for item in ancestor.get("conditions") or [] if item.get("type") == "Accepted"), None)
+
+
+def _is_current(live: Object | None, answer: Mapping[str, Any]) -> bool:
+    generation = ((live or {}).get("metadata") or {}).get("generation")
+    return bool(answer.get("observedGeneration", generation) == generation)

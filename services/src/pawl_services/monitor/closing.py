@@ -5,8 +5,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pawl.evidence import CANDIDATE, STABLE
+from pawl.margins import ACCURACY, LATENCY, SATISFACTION
 from pawl_services.db.reader import Feedback, Interaction, Prediction
-from pawl_services.monitor.release import ACCURACY, LATENCY, SATISFACTION, Release
+from pawl_services.monitor.release import Release
 from pawl_services.monitor.scoring.labels import thumb_of, truth_of
 from pawl_services.monitor.scoring.registry import SCORERS
 from pawl_services.monitor.scoring.types import AnswerError, Score, TruthError

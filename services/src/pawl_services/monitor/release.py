@@ -9,15 +9,14 @@ from pawl.api.meta import Margin
 from pawl.api.rollout import Rollout
 from pawl.api.rollout_status import ReleaseStatus
 from pawl.durations import parse_duration
-from pawl.evidence import CANDIDATE, STABLE
+from pawl.evidence import BY_REQUEST, CANDIDATE, STABLE
+from pawl.margins import ACCURACY, KNOWN_METRICS, LATENCY, MIRRORED_METRICS, SATISFACTION
 from pawl.rates import parse_percent
 from pawl.verdicts import weight_of
 from pawl_services.monitor.accumulate import Questions
 from pawl_services.monitor.scoring.labels import DEFAULT_RULES
 from pawl_services.monitor.scoring.registry import SCORERS
 
-ACCURACY, LATENCY, SATISFACTION = "accuracy", "latency", "satisfaction"
-KNOWN_METRICS = frozenset({ACCURACY, LATENCY, SATISFACTION})
 MAX_METRICS = 8
 LIVE_STATES = frozenset({"Progressing", "Baking", "RollingBack"})
 
@@ -67,7 +66,7 @@ class Release:
 
         Answers that both revisions gave to the same request are better pairs, where there are any.
         """
-        return self.mode == "RequestWeights" and (self.pairing == "None" or metric != ACCURACY)
+        return self.mode == BY_REQUEST and (self.pairing == "None" or metric not in MIRRORED_METRICS)
 
     def arm_of(self, revision: str | None) -> str | None:
         """The arm that serves a revision; None for any other."""

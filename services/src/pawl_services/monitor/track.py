@@ -8,13 +8,13 @@ from itertools import islice
 from sqlalchemy import Connection
 
 from pawl.evidence import CANDIDATE, STABLE
+from pawl.margins import LATENCY
 from pawl_services.db.engine import Database
 from pawl_services.monitor.accumulate import Group
 from pawl_services.monitor.closing import Records, score_window
 from pawl_services.monitor.facts import SLICE, Slice, read_records, read_said, read_slice
 from pawl_services.monitor.harm import earliest, ever_slower, first_slow, first_wrong
 from pawl_services.monitor.latency import ThresholdSampler
-from pawl_services.monitor.release import LATENCY
 from pawl_services.monitor.store import Advance, ClosedBatch, Evidence, GroupKey, commit, counted
 from pawl_services.monitor.windows import Fact, OpenWindows, Window
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from rollout_world import RolloutWorld, adopted
+from rollout_world import RolloutWorld, adopted, spec
 
 from pawl_operator.kinds.rollout.decide import decide
 
@@ -69,6 +69,38 @@ def test_an_outage_while_waiting_for_evidence_does_not_start_the_hold_anew():
     world.prometheus_up = True
     world.stay(timedelta(minutes=2))
     assert world.status.release.hold_until == until
+
+
+def test_an_outage_does_not_use_up_the_time_for_a_decision():
+    steps = [{"setWeight": 50, "hold": "1h", "maxDuration": "12h"}, {"setWeight": 100, "maxDuration": "48h"}]
+    world = adopted(steps=steps, analysis=spec()["analysis"] | {"onStall": "Rollback"})
+    world.candidate("new")
+    world.users_per_hour = 0
+    world.stay(timedelta(hours=3))
+    deadline = world.status.release.step_deadline
+    world.prometheus_up = False
+    world.stay(timedelta(hours=30))
+    assert world.status.release.state == "Progressing"
+    world.prometheus_up = True
+    world.stay(timedelta(minutes=2))
+    assert world.status.release.step_deadline >= deadline + timedelta(hours=29)
+    world.stay(timedelta(hours=6))
+    assert world.status.release.state == "Progressing"
+    world.run(lambda w: w.status.release.state == "RolledBack", timedelta(hours=6))
+    assert world.status.release.cause == "Stalled"
+
+
+def test_a_deadline_that_was_over_before_an_outage_stays_over():
+    world = adopted(steps=[{"setWeight": 50, "hold": "1h", "maxDuration": "2h"}, {"setWeight": 100}])
+    world.candidate("new")
+    world.users_per_hour = 0
+    world.stay(timedelta(hours=4))
+    deadline = world.status.release.step_deadline
+    world.prometheus_up = False
+    world.stay(timedelta(hours=3))
+    world.prometheus_up = True
+    world.stay(timedelta(minutes=2))
+    assert world.status.release.step_deadline == deadline
 
 
 def test_evidence_that_vanishes_is_unavailable_and_never_was_is_no_data():

@@ -1,5 +1,6 @@
 """Deleted in mid-release: back to stable, verified, gone; never blocked for longer than five minutes."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -70,6 +71,33 @@ def test_after_a_promotion_the_new_stable_is_the_one_that_stays():
     world.delete()
     world.run(lambda w: w.gone, timedelta(minutes=1))
     assert list(world.pods) == [new]
+
+
+def test_a_stable_that_still_has_an_owner_is_not_left_to_garbage_collection():
+    world = adopted()
+    new = world.candidate("new")
+    world.run(lambda w: w.status.release is not None and w.status.traffic.verified == 100, 20 * DAY)
+    while world.status.release.state != "Baking":
+        world.advance(timedelta(minutes=30))
+        world.reconcile()
+    assert world.pods[new].wanted.owned, "promoted in this very pass"
+    world.delete()
+    world.run(lambda w: w.gone, timedelta(minutes=1))
+    assert list(world.pods) == [new]
+    assert not world.pods[new].wanted.owned
+
+
+def test_a_stable_that_cannot_be_handed_over_is_waited_for_no_longer_than_for_the_gateway(monkeypatch):
+    world = started("Progressing")
+    old = world.pods[world.revision("old")]
+    monkeypatch.setattr(world, "_ensure", lambda _: None)
+    old.wanted = replace(old.wanted, owned=True)
+    world.delete()
+    world.stay(timedelta(minutes=4))
+    assert not world.gone
+    assert "has no owner" in world.status.message
+    world.run(lambda w: w.gone, timedelta(minutes=2))
+    assert [note.reason for note in world.events][-1] == "DeletionTimedOut"
 
 
 def test_without_a_release_nothing_is_waited_for():

@@ -11,8 +11,11 @@ from pawl.api.rollout_status import RolloutStatus
 from pawl_operator.kinds.rollout.actions import PatchRoute, Plan
 from pawl_operator.kinds.rollout.decide import decide
 from pawl_operator.kinds.rollout.draft import LIVE
+from pawl_operator.kinds.rollout.versions import resolve
 
 HOURS = st.integers(1, 30).map(lambda hours: timedelta(hours=hours))
+SERVE = {"image": "server:1", "replicas": 4}
+MATCH = {"serve": SERVE, "stableCapacity": "Match"}
 STEPS = [{"setWeight": w, "hold": "3h", "pause": w == 50, "maxDuration": "900h"} for w in (10, 50, 100)]
 
 
@@ -21,7 +24,7 @@ class Anything(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.world = RolloutWorld(spec(steps=STEPS, bake={"duration": "5h"}), users_per_hour=30.0)
+        self.world = RolloutWorld(spec(steps=STEPS, bake={"duration": "5h"}, **MATCH), users_per_hour=30.0)
         self.world.run(lambda w: w.status.stable is not None, timedelta(hours=1))
         self.lost = False
         self.checked = 0
@@ -77,6 +80,27 @@ class Anything(RuleBasedStateMachine):
     def somebody_suspends(self, suspend: bool) -> None:
         self.world.edit(suspend=suspend)
         self.world.settle()
+
+    @rule(image=st.sampled_from(["server:1", "server:2"]))
+    def somebody_edits_the_template(self, image: str) -> None:
+        self.world.edit(serve=SERVE | {"image": image})
+        self.world.settle()
+
+    @rule(header=st.sampled_from(["x-user-id", "x-account"]))
+    def somebody_edits_the_header(self, header: str) -> None:
+        self.world.edit(stickiness={"unit": "User", "header": header})
+        self.world.settle()
+
+    @rule(answer=st.sampled_from([None, "", "Conflicted: an older policy has the rule"]))
+    def the_gateway_answers_about_the_policy(self, answer: str | None) -> None:
+        self.world.policy_answer = answer
+        self.world.settle()
+
+    @rule(which=st.integers(0, 1))
+    def somebody_deletes_services(self, which: int) -> None:
+        for revision in sorted(self.world.pods)[which:]:
+            self.world.pods[revision].service = False
+        self.world.stay(timedelta(minutes=1))
 
     @rule(survived=st.integers(0, 3))
     def the_operator_is_killed(self, survived: int) -> None:
@@ -169,6 +193,27 @@ class Anything(RuleBasedStateMachine):
         if release is not None and release.state in LIVE and release.previous is not None and not self.lost:
             assert release.previous.revision in self.world.pods
 
+    @invariant()
+    def stable_is_small_only_while_another_has_its_traffic(self) -> None:
+        stable, release = self.world.status.stable, self.world.status.release
+        if stable is None or (release is not None and release.state in ("Progressing", "Baking")):
+            return
+        assert self.world.pods[stable.revision].replicas == 4
+
+    @invariant()
+    def nobody_is_hashed_anew_while_there_are_two_arms(self) -> None:
+        release = self.world.status.release
+        if release is not None and release.state in ("Progressing", "Baking") and release.plan.mode == "HashedBucket":
+            assert self.world.policy == release.sticky_header
+
+    @invariant()
+    def healthy_is_said_only_where_nothing_is_wrong(self) -> None:
+        status, candidate = self.world.status, self.world.rollout.spec.candidate
+        if status.phase == "Healthy":
+            assert status.release is None or status.release.state not in LIVE
+            refused = [entry.revision for entry in status.rejected]
+            assert candidate is None or resolve(self.world.rollout.spec, candidate).revision not in refused
+
 
 def _abort(number: int):
     from pawl.api.rollout import RolloutAction
@@ -185,10 +230,10 @@ def _decide(world: RolloutWorld, rollout) -> RolloutStatus:
 
 
 def _changes(world: RolloutWorld, plan: Plan) -> bool:
-    before = world._fingerprint()
+    before = world.fingerprint()
     for action in plan.actions:
-        world._apply(action)
-    return world._fingerprint() != before
+        world.carry_out(action)
+    return world.fingerprint() != before
 
 
 TestAnything = Anything.TestCase

@@ -1,11 +1,12 @@
 """What `decide` may ask for, as data. Every action is idempotent: doing it twice, or after it was done, changes
 nothing.
 
-`apply` carries a Plan out in this order: the actions as listed, one status write (only if it changed), then the
-events. If an action fails, the rest of the plan is dropped, nothing is written to status, and the next pass decides
-again.
+A Plan is carried out in this order (`carry`): what decides where traffic goes, the status with its events, the
+repairs, and last what lets the Rollout go. If one of the first fails, the rest is dropped, nothing is written to
+status, and the next pass decides again; a repair that fails is told and holds up nothing.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -39,6 +40,8 @@ class ScaleWorkload:
 
     revision: str
     replicas: int
+    full: int
+    """Its full size, for the annotation `pawl.dev/replicas`: what to come back to when nothing else tells any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +65,8 @@ class PatchRoute:
     candidate is None.
 
     Each backendRef gets header filters x-pawl-rollout, -arm, -revision, -release, -step. ``step`` 0 marks a route that
-    is out of every step: a rollback, or no release. ``mirror_percent`` 0 removes our mirrors; otherwise one mirror to each
-    arm's Service.
+    is out of every step: a rollback, or no release. ``mirror_percent`` 0 removes our mirrors; otherwise one mirror to
+    each arm's Service.
     """
 
     candidate: Backend | None
@@ -118,6 +121,8 @@ Action = (
     | AddFinalizer
     | RemoveFinalizer
 )
+REPAIRS = (EnsureWorkload, ScaleWorkload, DeleteWorkload, EnsureStickyPolicy, RemoveStickyPolicy, ReleaseClaim)
+"""What the next pass asks for again by itself until it is so: neither route nor status may wait for it."""
 
 FINALIZER = "pawl.dev/route"
 
@@ -141,3 +146,11 @@ class Plan:
     actions: tuple[Action, ...] = ()
     events: tuple[EventNote, ...] = ()
     wake_at: datetime | None = None
+
+
+def stages(actions: Sequence[Action]) -> tuple[list[Action], list[Action], list[Action]]:
+    """Return what comes before the status is written, the repairs that come after it, and what lets the Rollout go."""
+    repairs: list[Action] = [action for action in actions if isinstance(action, REPAIRS)]
+    leaving: list[Action] = [action for action in actions if isinstance(action, RemoveFinalizer)]
+    first: list[Action] = [action for action in actions if not isinstance(action, (*REPAIRS, RemoveFinalizer))]
+    return first, repairs, leaving

@@ -53,7 +53,7 @@ def _had_a_life(draft: Draft, route: RouteState, initial: str) -> bool:
 
 def _begin(draft: Draft, route: RouteState, initial: Version) -> None:
     have = draft.seen.workloads.get(initial.revision)
-    wanted = ensure(initial, have, release=0, owned=not outlives(draft))
+    wanted = ensure(initial, have, release=0, owned=not outlives(draft), again=route.unresolved)
     if wanted is not None:
         draft.act(wanted)
     service = service_of(draft.name, draft.spec, initial.revision)

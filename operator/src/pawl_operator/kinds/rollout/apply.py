@@ -23,7 +23,7 @@ from pawl_operator.kinds.rollout.actions import (
     ScaleWorkload,
     TakeClaim,
 )
-from pawl_operator.kinds.rollout.manifests import build_workload
+from pawl_operator.kinds.rollout.manifests import build_workload, scale_ops
 from pawl_operator.kinds.rollout.observe import owner_of, ownership_of, wanted_policy
 from pawl_operator.kube.apply import MANAGER, apply_manifest, ref_of
 from pawl_operator.kube.port import KubePort, Object
@@ -61,7 +61,7 @@ class RolloutApplier:
         """Do one action; True when something changed in the cluster.
 
         Raises:
-            PawlError: it could not be done; nothing after it may be done in this pass.
+            PawlError: it could not be done.
         """
         match action:
             case PatchRoute():
@@ -139,9 +139,8 @@ class RolloutApplier:
         live = self._store.get(ref)
         if live is None or int(live["spec"].get("replicas", 1)) == wanted.replicas:
             return False
-        ops = [{"op": "add", "path": "/spec/replicas", "value": wanted.replicas}]
         try:
-            self._store.put(DEPLOYMENTS, await self._kube.json_patch(ref, ops, manager=MANAGER))
+            self._store.put(DEPLOYMENTS, await self._kube.json_patch(ref, scale_ops(live, wanted), manager=MANAGER))
         except NotFound:
             return False
         return True

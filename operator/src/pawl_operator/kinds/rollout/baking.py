@@ -8,18 +8,21 @@ from pawl_operator.kinds.rollout import clock, leaving
 from pawl_operator.kinds.rollout.draft import Draft
 from pawl_operator.kinds.rollout.drift import Sight, brake_message, correct, look
 from pawl_operator.kinds.rollout.judging import consider
+from pawl_operator.kinds.rollout.pinning import keep_policy
 from pawl_operator.kinds.rollout.promotion import finish_bake
 from pawl_operator.kinds.rollout.reasons import Reason
 from pawl_operator.kinds.rollout.requests import bake_ended
 from pawl_operator.kinds.rollout.snapshot import RouteState
-from pawl_operator.kinds.rollout.upkeep import keep_policy
 from pawl_operator.kinds.rollout.versions import candidate_of
 
 
 def bake(draft: Draft, route: RouteState) -> None:
     """One pass over a release that bakes. A newer candidate waits; action Promote ends the bake, Abort goes back."""
+    # No error in judging may stand between a person's word and the way back.
+    if leaving.abandoned(draft, route):
+        return
     judgement = consider(draft)
-    if leaving.failed(draft, route, judgement) or leaving.abandoned(draft, route):
+    if leaving.failed(draft, route, judgement):
         return
     keep_policy(draft)
     sight = look(draft, route)

@@ -3,6 +3,8 @@
 Ends are absolute times in the status. A clock that jumps back only makes a hold longer.
 """
 
+from datetime import datetime
+
 from pawl.durations import parse_duration
 from pawl.schedule import next_firing, parse_cron, window_open, zone_of
 from pawl.verdicts import Judgement
@@ -80,7 +82,8 @@ def _add_gap(draft: Draft) -> None:
     release = draft.release
     stopped = release.clock_stopped_at or draft.now
     gap = draft.now - stopped
-    ends = {"hold_until": release.hold_until, "bake_until": release.bake_until}
+    names = ("hold_until", "step_deadline", "bake_until")
+    ends: dict[str, datetime | None] = {name: getattr(release, name) for name in names}
     # What was over before the gap stays over; a clock that went back gives nothing away.
     later = {name: end + gap for name, end in ends.items() if end is not None and stopped < min(end, draft.now)}
     draft.set_release(clock_stopped_at=None, **later)

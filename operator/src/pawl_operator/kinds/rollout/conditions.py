@@ -13,6 +13,7 @@ Kind = Literal[
     "Accepted",
     "Progressing",
     "TrafficVerified",
+    "UsersPinned",
     "MetricsAvailable",
     "RouteConflict",
     "Underpowered",
@@ -23,11 +24,14 @@ ORDER: tuple[Kind, ...] = (
     "Accepted",
     "Progressing",
     "TrafficVerified",
+    "UsersPinned",
     "MetricsAvailable",
     "RouteConflict",
     "Underpowered",
     "ClockSkew",
 )
+PATIENCE = 3 * LATER
+"""How long a gateway may take to confirm a route before that is worth a person's look."""
 Value = Literal["True", "False", "Unknown"]
 
 
@@ -36,11 +40,15 @@ def condition(status: RolloutStatus, kind: Kind) -> Condition | None:
     return next((entry for entry in status.conditions if entry.type == kind), None)
 
 
+def unverified_for(draft: Draft) -> timedelta:
+    """Return for how long the route has not been as wanted and confirmed; 0 while it is."""
+    had = condition(draft.status, "TrafficVerified")
+    return draft.now - had.last_transition_time if had is not None and had.status == "False" else timedelta(0)
+
+
 def wake_for_route(draft: Draft) -> None:
     """Look again soon while the gateway takes the route over, and less often once that takes long."""
-    had = condition(draft.status, "TrafficVerified")
-    waited = draft.now - had.last_transition_time if had is not None and had.status == "False" else timedelta(0)
-    draft.wake(SOON if waited < 3 * LATER else LATER)
+    draft.wake(SOON if unverified_for(draft) < PATIENCE else LATER)
 
 
 def truth(value: bool) -> Value:

@@ -3,7 +3,7 @@
 deleted           hand the route back, drop the finalizer                 deletion
 claim not held    take it, or leave everything alone                      here
 no stable yet     adopt spec.initialStable, or what the route tells       adoption
-no release        keep the route at stable, start release N+1             start
+no release        keep the route at stable, start release N+1             idle
 Preparing         wait until the candidate is ready                       release
 Progressing       judge, then intent, route, verified, hold               release
 Baking            the candidate is stable, the old one still there        baking
@@ -17,12 +17,12 @@ from pawl_operator.kinds.rollout.adoption import adopt
 from pawl_operator.kinds.rollout.baking import bake
 from pawl_operator.kinds.rollout.deletion import depart
 from pawl_operator.kinds.rollout.draft import SOON, Draft
+from pawl_operator.kinds.rollout.idle import idle
 from pawl_operator.kinds.rollout.reasons import Reason
 from pawl_operator.kinds.rollout.release import prepare, progress
 from pawl_operator.kinds.rollout.requests import note
 from pawl_operator.kinds.rollout.rollback import go_on
 from pawl_operator.kinds.rollout.snapshot import RolloutSnapshot, RouteState
-from pawl_operator.kinds.rollout.start import idle
 from pawl_operator.kinds.rollout.summary import sum_up
 from pawl_operator.kinds.rollout.upkeep import keep_stable
 
@@ -76,15 +76,13 @@ def _advance(draft: Draft, route: RouteState) -> None:
         adopt(draft, route)
         return
     note(draft)
+    keep_stable(draft)
     release = draft.live
     if release is None:
-        keep_stable(draft)
         idle(draft, route)
         if draft.live is None and FINALIZER in draft.seen.finalizers:
             draft.act(RemoveFinalizer())
         return
-    if release.state != "RollingBack":
-        keep_stable(draft)
     match release.state:
         case "Preparing":
             prepare(draft, route)

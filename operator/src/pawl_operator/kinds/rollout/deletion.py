@@ -4,12 +4,20 @@ minutes.
 
 from datetime import timedelta
 
-from pawl_operator.kinds.rollout.actions import FINALIZER, DeleteWorkload, PatchRoute, ReleaseClaim, RemoveFinalizer
+from pawl_operator.kinds.rollout.actions import (
+    FINALIZER,
+    DeleteWorkload,
+    EnsureWorkload,
+    PatchRoute,
+    ReleaseClaim,
+    RemoveFinalizer,
+)
 from pawl_operator.kinds.rollout.conditions import wake_for_route
 from pawl_operator.kinds.rollout.draft import Draft
 from pawl_operator.kinds.rollout.reasons import Reason
 from pawl_operator.kinds.rollout.route_target import last_number, matches, serves_stable_only
-from pawl_operator.kinds.rollout.upkeep import keep_stable, outlives
+from pawl_operator.kinds.rollout.snapshot import RouteState
+from pawl_operator.kinds.rollout.upkeep import keep_stable, outlives, restore_stable
 from pawl_operator.kinds.rollout.versions import backend
 
 PATIENCE = timedelta(minutes=5)
@@ -25,26 +33,47 @@ def depart(draft: Draft) -> None:
     if release is None or route is None or draft.status.stable is None or not draft.seen.claim.held:
         _go(draft)
         return
-    stable = draft.stable
     keep_stable(draft)
-    wanted = PatchRoute(
-        None, backend(stable.revision, stable.service), weight=0, release=last_number(draft.status), step=0
-    )
-    if matches(route, wanted) and serves_stable_only(route, stable.revision):
-        if outlives(draft) and release.state == "Baking" and draft.spec.services is None:
-            # What was stable before is owned by nobody any more; it would stay for ever.
-            draft.act(DeleteWorkload(draft.previous.revision))
+    restore_stable(draft)
+    waits_for = _hand_back(draft, route) or _hand_over(draft)
+    if not waits_for:
         _go(draft)
         return
     wake_for_route(draft)
-    if not matches(route, wanted):
-        draft.act(wanted)
-    draft.say(Reason.DELETED, f"deleted: waiting until the route is verified at stable {stable.revision}")
-    since = draft.seen.deleting_since or draft.now
-    if draft.now - since >= PATIENCE:
-        message = "the gateway did not confirm stable within 5 minutes of the deletion: letting go"
+    draft.say(Reason.DELETED, f"deleted: waiting until {waits_for}")
+    if draft.now - (draft.seen.deleting_since or draft.now) >= PATIENCE:
+        message = f"five minutes after the deletion it is still to be seen that {waits_for}: letting go"
         draft.event("Warning", Reason.DELETION_TIMED_OUT, message)
         _go(draft)
+
+
+def _hand_back(draft: Draft, route: RouteState) -> str:
+    """Send all traffic to stable; return what is still to come, empty when the gateway has confirmed it."""
+    stable, number = draft.stable, last_number(draft.status)
+    wanted = PatchRoute(None, backend(stable.revision, stable.service), weight=0, release=number, step=0)
+    if not matches(route, wanted):
+        draft.act(wanted)
+    elif serves_stable_only(route, stable.revision):
+        return ""
+    return f"the route is verified at stable {stable.revision}"
+
+
+def _hand_over(draft: Draft) -> str:
+    """Leave what shall outlive the Rollout without an owner, and nothing else; return what is still to come.
+
+    Garbage collection would take a stable workload that still names the Rollout, with all traffic on it.
+    """
+    if not outlives(draft) or draft.spec.services is not None:
+        return ""
+    have, asked = draft.seen.workloads.get(draft.stable.revision), [type(action) for action in draft.actions]
+    if have is not None and have.owned and EnsureWorkload in asked:
+        return f"stable {draft.stable.revision} has no owner any more"
+    before = draft.seen.workloads.get(draft.previous.revision)
+    if draft.release.state == "Baking" and before is not None and before.exists:
+        # What was stable before is owned by nobody any more; it would stay for ever.
+        draft.act(DeleteWorkload(draft.previous.revision))
+        return f"the old revision {draft.previous.revision} is gone"
+    return ""
 
 
 def _go(draft: Draft) -> None:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from pawl.api.rollout import RolloutSpec
-from pawl.api.rollout_status import ReleaseStatus, RolloutStatus, StableStatus
+from pawl.api.rollout_status import Rejected, ReleaseStatus, RolloutStatus, StableStatus
 from pawl.verdicts import Judgement
 from pawl_operator.kinds.rollout.actions import Action, EventNote, PatchRoute, Plan
 from pawl_operator.kinds.rollout.reasons import Reason
@@ -73,6 +73,10 @@ class Draft:
     def previous(self) -> StableStatus:
         """Where a rollback goes: what was live when the release began."""
         return self.release.previous or self.stable
+
+    def rejection_of(self, revision: str) -> Rejected | None:
+        """Return why a revision is refused, if it is; the newest entry counts."""
+        return next((entry for entry in reversed(self.status.rejected) if entry.revision == revision), None)
 
     def set(self, **changes: object) -> None:
         """Replace fields of the status."""

@@ -2,11 +2,11 @@
 
 from datetime import datetime
 
-from pawl.api.rollout_status import MAX_EVIDENCE, EvidenceStatus
+from pawl.api.rollout_status import MAX_EVIDENCE, EvidenceStatus, RolloutStatus
 from pawl.durations import parse_duration
 from pawl.hard_limits import WorkloadHealth
 from pawl.verdicts import Judgement, MetricJudgement, Observations, judge
-from pawl_operator.kinds.rollout.conditions import set_condition, truth
+from pawl_operator.kinds.rollout.conditions import Value, set_condition, truth
 from pawl_operator.kinds.rollout.draft import Draft
 from pawl_operator.kinds.rollout.reasons import Reason
 from pawl_operator.kinds.rollout.snapshot import WorkloadState
@@ -45,6 +45,21 @@ def last_good(draft: Draft) -> datetime:
     return min([draft.now, *(at for at in known if at is not None)])
 
 
+def counted_from(status: RolloutStatus) -> datetime | None:
+    """Return from when on requests to the candidate's place on the route count for its hard limits; None: no release.
+
+    While a step is shifting that is the time when this release asked for traffic first: a gateway that never confirms
+    a weight may serve it all the same, and limits must not be blind until it does. Before that, stable stood in that
+    place.
+    """
+    release, holder = status.release, status.traffic.holder
+    if release is None:
+        return None
+    if release.step_started_at is not None:
+        return release.step_started_at
+    return max(release.started_at, holder.since) if holder is not None else release.started_at
+
+
 def _observations(draft: Draft) -> Observations:
     release, seen = draft.release, draft.seen
     evidence = seen.evidence if seen.evidence is not None and seen.evidence.release == release.number else None
@@ -59,7 +74,7 @@ def _observations(draft: Draft) -> Observations:
             last_terminated=have.last_terminated,
             not_ready_since=have.not_ready_since,
         ),
-        step_started_at=release.step_started_at or draft.now,
+        step_started_at=counted_from(draft.status) or draft.now,
         fresh_at=seen.metrics_fresh_at,
         max_age=seen.evidence_max_age,
         clock_skew=seen.clock_skew,
@@ -107,13 +122,33 @@ def _metrics_condition(draft: Draft, judgement: Judgement) -> None:
 
 
 def _power_condition(draft: Draft, judgement: Judgement) -> None:
+    """Say whether the step can be decided before its maxDuration, as far as that is known."""
+    if judgement.metrics:
+        value, reason, message = _power(draft, judgement)
+        set_condition(draft, "Underpowered", value, reason, message)
+
+
+def _power(draft: Draft, judgement: Judgement) -> tuple[Value, Reason, str]:
+    waiting = [one.metric for one in judgement.metrics if not _narrow_enough(one)]
+    if not waiting:
+        return "False", Reason.ENOUGH_POWER, "every interval is narrower than its margin"
     deadline = draft.release.step_deadline
-    late = [e for e in draft.status.evidence if deadline is not None and e.eta is not None and e.eta > deadline]
-    if late and judgement.verdict in ("Inconclusive", "NoData"):
+    if deadline is None:
+        return "Unknown", Reason.NO_MAX_DURATION, "the step has no maxDuration that a decision could come too late for"
+    # As written down, because a rate that drifts between two batches must not turn the condition around.
+    known = [entry for entry in draft.status.evidence if entry.metric in waiting and entry.eta is not None]
+    late = next((entry for entry in known if entry.eta is not None and entry.eta > deadline), None)
+    if late is not None and judgement.verdict != "Pass":
         message = (
-            f"{late[0].metric} cannot be decided before the step's maxDuration at the present rate of labels; "
-            f"use analysis.pairing, a longer maxDuration or a wider margin (detectable now: {late[0].detectable})"
+            f"{late.metric} cannot be decided before the step's maxDuration at the present rate of labels; "
+            f"use analysis.pairing, a longer maxDuration or a wider margin (detectable now: {late.detectable})"
         )
-        set_condition(draft, "Underpowered", "True", Reason.UNDERPOWERED, message)
-    elif judgement.metrics:
-        set_condition(draft, "Underpowered", "False", Reason.ENOUGH_POWER, "a decision can be reached in time")
+        return "True", Reason.UNDERPOWERED, message
+    if len(known) < len(waiting):
+        unknown = next(name for name in waiting if name not in {entry.metric for entry in known})
+        return "Unknown", Reason.RATE_UNKNOWN, f"{unknown}: no users with labels come, or not enough to tell their rate"
+    return "False", Reason.ENOUGH_POWER, "a decision can be reached in time"
+
+
+def _narrow_enough(one: MetricJudgement) -> bool:
+    return one.interval is not None and one.margin is not None and one.interval.half_width <= one.margin

@@ -10,7 +10,7 @@ from typing import Any
 
 from pawl.api.serving import EnvVar, ServeSpec
 from pawl.durations import parse_duration
-from pawl_operator.kinds.rollout.actions import EnsureWorkload
+from pawl_operator.kinds.rollout.actions import EnsureWorkload, ScaleWorkload
 from pawl_operator.kinds.rollout.overlay import merge_overlay
 from pawl_operator.kube.port import Object
 from pawl_operator.kube.resources import AUTOSCALERS, DEPLOYMENTS, OWNED_LABEL, SERVICES
@@ -22,6 +22,8 @@ SERVICE_PORT = 80
 GRACE_AFTER_DRAIN = 15
 REVISION_LABEL = "pawl.dev/revision"
 SOURCE_NOTE, DIGEST_NOTE, RELEASE_NOTE = "pawl.dev/source", "pawl.dev/digest", "pawl.dev/release"
+REPLICAS_NOTE = "pawl.dev/replicas"
+"""The full size: on the workload it survives an edit of the spec and a lost status, unlike the number of its pods."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,15 @@ def build_workload(owner: Owner, wanted: EnsureWorkload) -> list[Object]:
     return objects
 
 
+def scale_ops(live: Object, wanted: ScaleWorkload) -> list[dict[str, Any]]:
+    """Return the JSON Patch that sets a Deployment's size and writes down its full one, both or neither."""
+    path, full = "/metadata/annotations", str(wanted.full)
+    size = {"op": "add", "path": "/spec/replicas", "value": wanted.replicas}
+    if not live["metadata"].get("annotations"):
+        return [{"op": "add", "path": path, "value": {REPLICAS_NOTE: full}}, size]
+    return [{"op": "add", "path": f"{path}/{REPLICAS_NOTE.replace('/', '~1')}", "value": full}, size]
+
+
 def _metadata(owner: Owner, wanted: EnsureWorkload, annotations: dict[str, str] | None = None) -> dict[str, Any]:
     metadata: dict[str, Any] = {
         "name": owner.workload(wanted.revision),
@@ -105,6 +116,8 @@ def _deployment(owner: Owner, wanted: EnsureWorkload) -> Object:
         "selector": {"matchLabels": _selector(owner, wanted.revision)},
         "template": merge_overlay(_template(owner, wanted), wanted.serve.overlay),
     }
+    if wanted.serve.autoscaling is None:
+        notes[REPLICAS_NOTE] = str(wanted.serve.wanted_replicas)
     if wanted.replicas is not None or wanted.serve.autoscaling is None:
         spec["replicas"] = wanted.replicas if wanted.replicas is not None else wanted.serve.wanted_replicas
     return {

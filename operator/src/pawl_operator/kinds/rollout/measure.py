@@ -1,9 +1,10 @@
 """What a pass over a Rollout adds to the operator's own metrics; counted only after the status was written."""
 
+from pawl_operator.kinds.outcome import outcome_of
 from pawl_operator.kinds.rollout.actions import Plan
 from pawl_operator.kinds.rollout.reasons import Reason
 from pawl_operator.kinds.rollout.snapshot import RolloutSnapshot
-from pawl_operator.kube.resources import Ref
+from pawl_operator.kube.resources import ROLLOUTS, Ref
 from pawl_operator.metrics import OperatorMetrics
 
 DRIFT = (Reason.ROUTE_RESTORED, Reason.BRAKED, Reason.ROUTE_CONFLICT)
@@ -37,6 +38,10 @@ class RolloutMeter:
         verified = after.t2 is not None and (before is None or before.t2 is None)
         if verified and after.t1 is not None and after.t2 is not None:
             self._metrics.breach_to_verified.observe((after.t2 - after.t1).total_seconds())
+
+    def repair_failed(self, error: Exception) -> None:
+        """Count a repair that was refused; the pass itself went on."""
+        self._metrics.reconcile_errors.labels(ROLLOUTS.kind, outcome_of(error).name).inc()
 
     def forget(self, ref: Ref) -> None:
         """Drop the gauges of a Rollout that is gone."""

@@ -15,6 +15,7 @@ from pawl.margins import MetricDefault
 from pawl_operator.evidence_source import EvidenceSource
 from pawl_operator.kinds.rollout.endpoints import read_services
 from pawl_operator.kinds.rollout.manifests import Owner
+from pawl_operator.kinds.rollout.pinning import header_of
 from pawl_operator.kinds.rollout.snapshot import ClaimState, RolloutSnapshot, RouteState, WorkloadState
 from pawl_operator.kinds.rollout.workloads import read_workloads
 from pawl_operator.kube.port import KubePort, Object
@@ -22,7 +23,7 @@ from pawl_operator.kube.resources import COMPONENTS, DEPLOYMENTS, HTTP_ROUTES, O
 from pawl_operator.store import ObjectStore
 from pawl_operator.traffic.claim import claim_ref, read_claim
 from pawl_operator.traffic.httproute import Ownership, read_state
-from pawl_operator.traffic.sticky import build_policy, is_wanted, policy_ref
+from pawl_operator.traffic.sticky import build_policy, is_wanted, policy_ref, refusal
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,7 @@ class Observer:
             workloads=await self._workloads(rollout, namespace, uid),
             route=self._route(rollout, namespace),
             sticky_policy=self._sticky(rollout, namespace),
+            sticky_refusal=refusal(self.store.get(policy_ref(namespace, rollout.metadata.name))),
             claim=self._claim(rollout, namespace, uid),
             component_metrics=self._component_metrics(rollout, namespace),
             evidence=known.release,
@@ -83,7 +85,7 @@ class Observer:
         if rollout.spec.route_ref is None:
             return False
         live = self.store.get(policy_ref(namespace, rollout.metadata.name))
-        return is_wanted(live, wanted_policy(rollout, namespace, rollout.spec.stickiness.header))
+        return is_wanted(live, wanted_policy(rollout, namespace, header_of(rollout)))
 
     def _claim(self, rollout: Rollout, namespace: str, uid: str) -> ClaimState:
         reference = rollout.spec.route_ref

@@ -59,6 +59,8 @@ class Reason(StrEnum):
     ROUTE_CONFLICT = "RouteConflict"
     NO_CONFLICT = "NoConflict"
     BRAKED = "Braked"
+    USERS_PINNED = "UsersPinned"
+    POLICY_REFUSED = "PolicyRefused"
     # Evidence and limits (verdicts)
     HARM_PROVEN = "HarmProven"
     CRASH_LOOP = "CrashLoop"
@@ -90,10 +92,15 @@ class Reason(StrEnum):
     FRESH = "Fresh"
     UNDERPOWERED = "Underpowered"
     ENOUGH_POWER = "EnoughPower"
+    NO_MAX_DURATION = "NoMaxDuration"
+    RATE_UNKNOWN = "RateUnknown"
     # What became of an action
     ACTION_TAKEN = "ActionTaken"
     OTHER_RELEASE = "OtherRelease"
     NOTHING_TO_DO = "NothingToDo"
+    ACTION_WAITS = "ActionWaits"
+    # What else may go wrong
+    REPAIR_FAILED = "RepairFailed"
 
 
 VERDICT_REASONS = frozenset(

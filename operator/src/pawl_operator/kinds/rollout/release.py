@@ -15,12 +15,14 @@ from pawl_operator.kinds.rollout.draft import LATER, Draft
 from pawl_operator.kinds.rollout.drift import Sight, brake_message, correct, look
 from pawl_operator.kinds.rollout.intent import intend
 from pawl_operator.kinds.rollout.judging import consider
+from pawl_operator.kinds.rollout.pinning import keep_policy, policy_settled
 from pawl_operator.kinds.rollout.promotion import promote
 from pawl_operator.kinds.rollout.reasons import Reason
 from pawl_operator.kinds.rollout.requests import approved, promoting
 from pawl_operator.kinds.rollout.rollback import Cause, roll_back
 from pawl_operator.kinds.rollout.snapshot import RouteState
-from pawl_operator.kinds.rollout.upkeep import keep_candidate, keep_policy, match_stable, policy_settled, ready
+from pawl_operator.kinds.rollout.start import fall_back
+from pawl_operator.kinds.rollout.upkeep import keep_candidate, match_stable, ready, remove_leftovers
 
 
 def prepare(draft: Draft, route: RouteState) -> None:
@@ -29,7 +31,10 @@ def prepare(draft: Draft, route: RouteState) -> None:
     if leaving.abandoned(draft, route) or leaving.replaced(draft, route):
         return
     keep_candidate(draft)
+    # Of the release before, should the pass that began this one have been cut short.
+    remove_leftovers(draft, route)
     keep_policy(draft)
+    fall_back(draft)
     held = FINALIZER in draft.seen.finalizers
     if not held:
         draft.act(AddFinalizer())
@@ -47,8 +52,11 @@ def prepare(draft: Draft, route: RouteState) -> None:
 
 def progress(draft: Draft, route: RouteState) -> None:
     """One pass over a release that has traffic, or is about to get some."""
+    # No error in judging may stand between a person's word and the way back.
+    if leaving.abandoned(draft, route) or leaving.replaced(draft, route):
+        return
     judgement = consider(draft)
-    if leaving.failed(draft, route, judgement) or leaving.abandoned(draft, route) or leaving.replaced(draft, route):
+    if leaving.failed(draft, route, judgement):
         return
     keep_candidate(draft)
     keep_policy(draft)
@@ -104,7 +112,8 @@ def _raise(draft: Draft, route: RouteState) -> None:
 
 def _wait_for_evidence(draft: Draft, route: RouteState, judgement: Judgement) -> None:
     release = draft.release
-    if release.step_deadline is None or draft.now < release.step_deadline:
+    # While the clock stands, the deadline will move with it.
+    if release.step_deadline is None or draft.now < release.step_deadline or release.clock_stopped_at is not None:
         draft.say(Reason.AWAITING_EVIDENCE, f"step {release.step} of {release.total_steps}: {judgement.message}")
         return
     message = f"step {release.step} reached its maxDuration without a decision ({judgement.message})"

@@ -1,8 +1,9 @@
 """spec.action: what a person asks for, looked at once per release and verb, and recorded with what became of it.
 
 An action names its release, so a late click never moves another model. It stays in the spec after it was taken;
-taking it out and putting it in again asks anew for Approve, Repin, and the Promote that ends a bake. An Abort is
-final: the revision is rejected until Retry.
+taking it out and putting it in again asks anew. An Abort is final: the revision is rejected until Retry. What could
+not be done is not held against anybody: an Abort is looked at again as long as it stands in the spec, and so is a
+Retry that came during the rollback. Everything else, asked too early, must be asked again: it would move traffic up.
 """
 
 from pawl.api.rollout import RolloutAction
@@ -13,6 +14,8 @@ from pawl_operator.kinds.rollout.reasons import Reason
 from pawl_operator.kinds.rollout.versions import candidate_of
 
 BAKE_ENDED = "BakeEnded"
+REFUSED = (Reason.OTHER_RELEASE, Reason.NOTHING_TO_DO)
+NOT_TAKEN = (*REFUSED, Reason.ACTION_WAITS)
 
 
 def note(draft: Draft) -> None:
@@ -21,15 +24,18 @@ def note(draft: Draft) -> None:
     if asked is None:
         _forget(draft)
         return
-    if _seen(draft, asked):
+    known = _record_of(draft, asked)
+    if known is not None and _settled(draft, known, asked):
         return
     result = _take(draft, asked)
+    if known is not None and _waits(known) and known.result == result:
+        return
     draft.set(
         last_action=LastAction(verb=asked.verb, release=asked.release, generation=draft.seen.generation, result=result)
     )
-    taken = result not in (Reason.OTHER_RELEASE, Reason.NOTHING_TO_DO)
     message = f"action {asked.verb} for release {asked.release}: {result}"
-    draft.event("Normal" if taken else "Warning", Reason.ACTION_TAKEN if taken else Reason(result), message)
+    reason = Reason(result) if result in NOT_TAKEN else Reason.ACTION_TAKEN
+    draft.event("Warning" if result in REFUSED else "Normal", reason, message)
 
 
 def mark_as_taken(draft: Draft) -> None:
@@ -66,21 +72,29 @@ def _recorded(draft: Draft, verb: str, result: str) -> bool:
 
 
 def _forget(draft: Draft) -> None:
+    """Taken out of the spec, an action may be asked anew; an Abort or Promote that was taken goes on."""
     last, release = draft.status.last_action, draft.live
-    if last is None or last.verb in ("Abort", "Retry"):
+    if last is None or (last.verb == "Abort" and last.result == Reason.ACTION_TAKEN):
         return
-    if last.verb == "Promote" and release is not None and release.state in ("Preparing", "Progressing"):
+    if last.verb == "Promote" and release is not None and promoting(draft) and release.state != "Baking":
         return
     draft.set(last_action=None)
 
 
-def _seen(draft: Draft, asked: RolloutAction) -> bool:
+def _record_of(draft: Draft, asked: RolloutAction) -> LastAction | None:
     last = draft.status.last_action
-    if last is None or (last.verb, last.release) != (asked.verb, asked.release):
-        return False
+    return last if last is not None and (last.verb, last.release) == (asked.verb, asked.release) else None
+
+
+def _settled(draft: Draft, known: LastAction, asked: RolloutAction) -> bool:
     if asked.verb != "Approve" or asked.step is None:
-        return True
-    return last.generation == draft.seen.generation or last.result.endswith(f"Step{asked.step}")
+        return not _waits(known)
+    return known.generation == draft.seen.generation or known.result.endswith(f"Step{asked.step}")
+
+
+def _waits(known: LastAction) -> bool:
+    """Return whether what could not be done yet may still be done."""
+    return known.result == Reason.ACTION_WAITS or (known.verb == "Abort" and known.result in REFUSED)
 
 
 def _take(draft: Draft, asked: RolloutAction) -> str:
@@ -117,13 +131,15 @@ def _approve(draft: Draft, asked: RolloutAction) -> str:
 
 
 def _retry(draft: Draft, asked: RolloutAction) -> str:
-    candidate = candidate_of(draft.spec)
+    release, candidate = draft.live, candidate_of(draft.spec)
+    if release is not None and release.state == "RollingBack" and release.number == asked.release:
+        return Reason.ACTION_WAITS
     kept = tuple(
         entry
         for entry in draft.status.rejected
         if candidate is None or (entry.revision, entry.release) != (candidate.revision, asked.release)
     )
-    if draft.live is not None or len(kept) == len(draft.status.rejected):
+    if release is not None or len(kept) == len(draft.status.rejected):
         return Reason.NOTHING_TO_DO
     draft.set(rejected=kept)
     return Reason.ACTION_TAKEN

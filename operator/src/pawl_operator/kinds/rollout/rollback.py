@@ -9,7 +9,7 @@ from pawl.api.rollout_status import MAX_HISTORY, MAX_REJECTED, HistoryEntry, Out
 from pawl_operator.kinds.rollout.conditions import set_condition, wake_for_route
 from pawl_operator.kinds.rollout.draft import SOON, Draft
 from pawl_operator.kinds.rollout.reasons import Reason
-from pawl_operator.kinds.rollout.route_target import both, matches, on_route, serves_stable_only, target
+from pawl_operator.kinds.rollout.route_target import alone, both, matches, on_route, serves_stable_only, target
 from pawl_operator.kinds.rollout.snapshot import RouteState
 from pawl_operator.kinds.rollout.upkeep import restore_stable
 
@@ -48,7 +48,7 @@ def roll_back(draft: Draft, route: RouteState, cause: Cause) -> None:
         _remember(draft, cause)
     if on_route(route, release.revision):
         draft.act(both(draft, 0))
-    restore_stable(draft, previous.revision)
+    restore_stable(draft)
     draft.say(Reason.ROLLING_BACK, cause.message)
     draft.event("Normal" if cause.reason in _HARMLESS else "Warning", cause.reason, cause.message)
     draft.wake(SOON)
@@ -56,11 +56,12 @@ def roll_back(draft: Draft, route: RouteState, cause: Cause) -> None:
 
 def go_on(draft: Draft, route: RouteState) -> None:
     """Carry a rollback through until the route is verified at stable."""
-    release = draft.release
-    wanted = target(draft)
+    release, wanted = draft.release, target(draft)
+    if matches(route, wanted) and route.unresolved:
+        # A gateway that misses the candidate's Service never confirms a route that still names it.
+        wanted = alone(draft)
     if not matches(route, wanted):
         draft.act(wanted)
-    restore_stable(draft, draft.stable.revision)
     draft.say(Reason.ROLLING_BACK, f"release {release.number} is going back to stable {draft.stable.revision}")
     if matches(route, wanted) and serves_stable_only(route, draft.stable.revision):
         set_condition(draft, "TrafficVerified", "True", Reason.VERIFIED, "the gateway serves stable alone")

@@ -29,16 +29,20 @@ class WorkloadState:
     desired: int = 0
     ready: int = 0
     available: int = 0
+    up: int = 0
+    """Pods that say themselves that they are ready; `ready` is 0 while the Deployment's own counts are out of date."""
     restarts: int = 0
     last_terminated: datetime | None = None
     """When a container of its pods last ended, whatever the exit code."""
     not_ready_since: datetime | None = None
-    """Since when fewer pods are ready than desired; None while all are."""
+    """Since when no pod has been ready; None while one is, or where nobody knows."""
     source: str = ""
     """Annotation `pawl.dev/source`; with digest and release it lets a lost status be rebuilt."""
     digest: str = ""
     release: int = 0
     """Annotation `pawl.dev/release`: the release it was made for, 0 for the initial stable."""
+    full: int | None = None
+    """Annotation `pawl.dev/replicas`: its full size, however small it is now; None: an autoscaler's, or not known."""
     owned: bool = True
     """Whether it carries an owner reference to the Rollout, so that it goes when the Rollout goes."""
 
@@ -89,8 +93,6 @@ class RouteState:
     parents: int = 0
     message: str = ""
     """What a parent complains about, for people."""
-    last_manager: str = ""
-    """The field manager that wrote the spec last, from managedFields."""
 
     @property
     def ours(self) -> tuple[RouteBackend, ...]:
@@ -101,6 +103,11 @@ class RouteState:
     def programmed(self) -> bool:
         """Whether every gateway serves exactly this generation."""
         return self.accepted and self.resolved and self.observed
+
+    @property
+    def unresolved(self) -> bool:
+        """Whether the gateways have looked at this generation and one of them misses a backend."""
+        return self.observed and not self.resolved
 
     def candidate_share(self, revision: str) -> Fraction:
         """Return what `revision` gets of the traffic that goes to our backends, in percent."""
@@ -136,6 +143,8 @@ class RolloutSnapshot:
     """None: the route, or the rule of that name in it, is not there."""
     sticky_policy: bool = False
     """Our BackendTrafficPolicy is there and as wanted."""
+    sticky_refusal: str | None = None
+    """Why a gateway refuses it; empty: all have accepted it; None: none has said anything about it as it is now."""
     claim: ClaimState = field(default_factory=ClaimState)
     component_metrics: Mapping[str, MetricDefault] | None = None
     """What the Component that spec.component names says about its metrics, by name; None: there is no such Component.

@@ -1,80 +1,30 @@
-"""No release on its way: keep the route at stable, and start release N+1 when the spec names a new candidate."""
+"""How release N+1 begins: its plan is frozen, and later edits of the spec do not touch it."""
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from pawl.api.analysis import Analysis
+from pawl.api.analysis import Analysis, AnalysisMetric
 from pawl.api.rollout import RolloutSpec
-from pawl.api.rollout_status import BakePlan, Rejected, ReleasePlan, ReleaseStatus, TrafficMode
+from pawl.api.rollout_status import BakePlan, ReleasePlan, ReleaseStatus, TrafficMode
 from pawl.api.steps import Step
 from pawl.durations import parse_duration
 from pawl.errors import InvalidSpec
-from pawl.margins import MetricDefault, resolved
+from pawl.margins import ACCURACY, KNOWN_METRICS, LATENCY, SATISFACTION, MetricDefault, resolved
 from pawl.schedule import parse_cron, zone_of
-from pawl_operator.kinds.rollout.conditions import set_condition, truth
-from pawl_operator.kinds.rollout.draft import LATER, SOON, Draft
+from pawl_operator.kinds.rollout.draft import Draft
+from pawl_operator.kinds.rollout.pinning import can_pin
 from pawl_operator.kinds.rollout.reasons import Reason
-from pawl_operator.kinds.rollout.route_target import alone, last_number, matches, serves_stable_only
-from pawl_operator.kinds.rollout.snapshot import RouteState
-from pawl_operator.kinds.rollout.upkeep import keep_policy, ready, remove_leftovers, wants_pinning
-from pawl_operator.kinds.rollout.versions import Version, candidate_of, service_of
+from pawl_operator.kinds.rollout.route_target import last_number
+from pawl_operator.kinds.rollout.snapshot import HASHED_BUCKET
+from pawl_operator.kinds.rollout.versions import Version, service_of
 
 
-def idle(draft: Draft, route: RouteState) -> None:
-    """Tidy up after the last release, then look for a new candidate."""
-    wanted = alone(draft)
-    if not matches(route, wanted):
-        draft.act(wanted)
-        draft.wake(SOON)
-    stable = draft.stable
-    settled = serves_stable_only(route, stable.revision)
-    set_condition(
-        draft,
-        "TrafficVerified",
-        truth(settled),
-        Reason.VERIFIED if settled else Reason.NOT_PROGRAMMED,
-        "the gateway serves stable alone" if settled else f"waiting for the gateway {route.message}".strip(),
-    )
-    if settled:
-        remove_leftovers(draft, route)
-    keep_policy(draft)
-    draft.say(Reason.STABLE, f"revision {stable.revision} is stable and has all traffic")
-    candidate = candidate_of(draft.spec)
-    if candidate is None or candidate.revision == stable.revision:
-        return
-    refused = rejection_of(draft, candidate.revision)
-    if refused is not None:
-        draft.say(
-            Reason.REJECTED_CANDIDATE,
-            f"candidate {candidate.revision} was rejected in release {refused.release} ({refused.reason}); set another "
-            f"candidate, or action Retry with release {refused.release}",
-        )
-    elif draft.spec.suspend:
-        draft.say(Reason.SUSPENDED, f"candidate {candidate.revision} waits: the Rollout is suspended")
-    elif matches(route, wanted):
-        _start_when_stable(draft, route, candidate)
-
-
-def rejection_of(draft: Draft, revision: str) -> Rejected | None:
-    """Return why a revision is refused, if it is; the newest entry counts."""
-    return next((entry for entry in reversed(draft.status.rejected) if entry.revision == revision), None)
-
-
-def _start_when_stable(draft: Draft, route: RouteState, candidate: Version) -> None:
-    draft.wake(LATER)
-    if not serves_stable_only(route, draft.stable.revision):
-        draft.say(Reason.NOT_PROGRAMMED, f"candidate {candidate.revision} waits until the route is seen at stable")
-    elif not ready(draft.seen.workloads.get(draft.stable.revision)):
-        draft.say(Reason.STABLE_NOT_READY, f"candidate {candidate.revision} waits until stable is ready")
-    else:
-        _start(draft, candidate)
-
-
-def _start(draft: Draft, candidate: Version) -> None:
+def start(draft: Draft, candidate: Version) -> None:
+    """Begin the next release with a candidate that stands ready to be tried."""
     try:
         check_windows(draft.spec)
-        mode: TrafficMode = "HashedBucket" if wants_pinning(draft) else "RequestWeights"
+        mode: TrafficMode = "HashedBucket" if can_pin(draft) else "RequestWeights"
         plan = freeze(draft.spec, draft.seen.component_metrics, mode)
     except InvalidSpec as error:
         draft.refuse(Reason.INVALID_SPEC, str(error))
@@ -92,6 +42,7 @@ def _start(draft: Draft, candidate: Version) -> None:
         total_steps=len(plan.steps),
         started_at=draft.now,
         ready_deadline=draft.now + parse_duration(draft.spec.progress_deadline),
+        sticky_header=draft.spec.stickiness.header,
         previous=draft.stable,
     )
     draft.set(release=release, verdict=None, evidence=())
@@ -101,11 +52,22 @@ def _start(draft: Draft, candidate: Version) -> None:
     draft.event("Normal", Reason.RELEASE_STARTED, message)
 
 
+def fall_back(draft: Draft) -> None:
+    """Split by request where a gateway has refused to pin users before anybody got traffic: the plan must not say
+    what is not so.
+    """
+    release = draft.release
+    if release.step == 0 and release.plan.mode == HASHED_BUCKET and draft.seen.sticky_refusal:
+        plan = release.plan.model_copy(update={"mode": "RequestWeights"})
+        draft.set_release(plan=plan, plan_hash=hash_of(plan))
+        draft.set_traffic(mode="RequestWeights")
+
+
 def freeze(spec: RolloutSpec, component: Mapping[str, MetricDefault] | None, mode: TrafficMode) -> ReleasePlan:
     """Return the plan with everything filled in; later edits of the spec do not touch it.
 
     Raises:
-        InvalidSpec: a metric has no direction or margin anywhere, or pairs are asked for that nobody makes yet.
+        InvalidSpec: a metric has no direction or margin anywhere, or evidence is asked for that nobody gathers yet.
     """
     pairing = spec.analysis.pairing.mode
     if pairing == "Replay":
@@ -115,10 +77,47 @@ def freeze(spec: RolloutSpec, component: Mapping[str, MetricDefault] | None, mod
             value=pairing,
             remedy="use Mirror (a gateway copies requests), Client or None",
         )
+    for metric in spec.analysis.metrics:
+        _check_metric(metric)
+    if not spec.analysis.metrics:
+        _check_bare(spec.steps)
     metrics = tuple(resolved(metric, component) for metric in spec.analysis.metrics)
     analysis: Analysis = spec.analysis.model_copy(update={"metrics": metrics})
     bake = BakePlan(duration=spec.bake.duration, stable_share=spec.bake.stable_share)
     return ReleasePlan(steps=_with_requirements(spec), analysis=analysis, bake=bake, mode=mode)
+
+
+def _check_metric(metric: AnalysisMetric) -> None:
+    field = f"spec.analysis.metrics[{metric.name}]"
+    if metric.name not in KNOWN_METRICS:
+        raise InvalidSpec(
+            "the monitor does not compute this metric, so evidence about it would never come",
+            field=field,
+            value=metric.name,
+            remedy=f"use {ACCURACY} or {LATENCY}",
+        )
+    if metric.name == SATISFACTION:
+        raise InvalidSpec(
+            "nobody compares yet how many of those who were asked answered, and where one arm answers less often than "
+            "the other, its thumbs say nothing",
+            field=field,
+            value=metric.name,
+            remedy=f"leave it out until then, or use {ACCURACY} or {LATENCY}",
+        )
+
+
+def _check_bare(steps: Sequence[Step]) -> None:
+    """Refuse what only a metric could fulfil; it would be passed over in silence."""
+    for place, step in enumerate(steps):
+        asked = {"minUsers": step.min_users, "require": step.require if step.require == "NonInferior" else None}
+        for name, value in asked.items():
+            if value is not None:
+                raise InvalidSpec(
+                    "without a metric nobody is counted or compared",
+                    field=f"spec.steps[{place}].{name}",
+                    value=value,
+                    remedy=f"add a metric to spec.analysis.metrics, or remove {name} so that hardLimits decide alone",
+                )
 
 
 def hash_of(plan: ReleasePlan) -> str:

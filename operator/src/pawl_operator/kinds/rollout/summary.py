@@ -1,9 +1,11 @@
 """The end of a pass: phase, message and the conditions that sum up, for people and for `kubectl wait`."""
 
 from pawl.api.rollout_status import Phase
-from pawl_operator.kinds.rollout.conditions import set_condition, truth
+from pawl_operator.kinds.rollout.conditions import PATIENCE, set_condition, truth, unverified_for
 from pawl_operator.kinds.rollout.draft import Draft
 from pawl_operator.kinds.rollout.reasons import Reason
+from pawl_operator.kinds.rollout.upkeep import answers
+from pawl_operator.kinds.rollout.versions import candidate_of
 
 _OF_A_RELEASE = ("MetricsAvailable", "RouteConflict", "Underpowered", "ClockSkew")
 _DEGRADED = (Reason.REJECTED_CANDIDATE, Reason.STABLE_NOT_READY, Reason.INVALID_SPEC)
@@ -25,14 +27,37 @@ def phase_of(draft: Draft) -> Phase:
     """Return the state in one word."""
     if draft.status.stable is None:
         return "Pending"
+    if draft.refusal is not None:
+        return "Degraded"
     release = draft.live
-    if release is not None and draft.refusal is None:
-        if release.state == "RollingBack":
-            return "RollingBack"
-        if release.paused is not None or draft.reason is Reason.SUSPENDED:
-            return "Paused"
-        return "Baking" if release.state == "Baking" else "Progressing"
-    return "Degraded" if draft.refusal is not None or draft.reason in _DEGRADED else "Healthy"
+    if release is None:
+        return _phase_at_rest(draft)
+    if release.state == "RollingBack":
+        return "RollingBack"
+    if release.paused is not None or draft.reason is Reason.SUSPENDED:
+        return "Paused"
+    return "Baking" if release.state == "Baking" else "Progressing"
+
+
+def _phase_at_rest(draft: Draft) -> Phase:
+    before = draft.seen.rollout.status.release
+    if before is not None and before.state == "RollingBack":
+        # It ended in this pass; what comes of that, and whether all is well, the next one sees.
+        return "RollingBack"
+    return "Degraded" if draft.reason in _DEGRADED or _ails(draft) else "Healthy"
+
+
+def _ails(draft: Draft) -> bool:
+    """Return whether a person should look, although nothing is on its way: stable does not answer, the candidate is
+    refused, or the gateway has not confirmed the route for longer than it takes.
+    """
+    stable, candidate = draft.stable.revision, candidate_of(draft.spec)
+    other = candidate.revision if candidate is not None and candidate.revision != stable else ""
+    return (
+        not answers(draft.seen.workloads.get(stable))
+        or draft.rejection_of(other) is not None
+        or unverified_for(draft) >= PATIENCE
+    )
 
 
 def _accepted(draft: Draft) -> None:
@@ -52,8 +77,7 @@ def _ready(draft: Draft) -> None:
     if stable is None:
         set_condition(draft, "Ready", "False", draft.reason, "no revision is stable yet")
         return
-    have = draft.seen.workloads.get(stable.revision)
-    answering = have is not None and have.ready > 0
+    answering = answers(draft.seen.workloads.get(stable.revision))
     reason = Reason.STABLE if answering else Reason.STABLE_NOT_READY
     said = f"stable {stable.revision} answers" if answering else f"no pod of stable {stable.revision} is ready"
     set_condition(draft, "Ready", truth(answering), reason, said)

@@ -10,6 +10,7 @@ from pawl.durations import parse_duration
 from pawl.hard_limits import lookback
 from pawl_operator.arm_samples import ArmSources, cluster_name
 from pawl_operator.evidence_source import EvidenceTarget
+from pawl_operator.kinds.rollout.judging import counted_from
 from pawl_operator.kinds.rollout.observe import ownership_of
 from pawl_operator.kinds.rollout.snapshot import CANDIDATE, STABLE
 from pawl_operator.traffic.httproute import read_state, rule_index
@@ -33,6 +34,7 @@ def evidence_target(
         interval=parse_duration(release.plan.analysis.interval),
         lookback=lookback(release.plan.analysis.hard_limits),
         arms=_clusters(rollout, namespace, route) if gateway else _revisions(rollout, release),
+        since=counted_from(rollout.status),
     )
 
 
@@ -46,13 +48,18 @@ def _clusters(rollout: Rollout, namespace: str, route: Mapping[str, Any] | None)
         return None
     # Places count all backends, strangers too, as the gateway names its clusters; an arm may have several.
     found: dict[str, list[str]] = defaultdict(list)
+    serving: set[str] = set()
     for place, backend in enumerate(state.backends):
         if backend.ours and backend.arm is not None:
             found[backend.arm].append(cluster_name(namespace, reference.name, index, place))
-    return ArmSources(tuple((arm, tuple(names)) for arm, names in sorted(found.items()))) if found else None
+            # A gateway may drop the cluster of a backend that gets nothing; that it is not exported is no fault then.
+            serving |= {backend.arm} if backend.weight > 0 else set()
+    arms = tuple((arm, tuple(names)) for arm, names in sorted(found.items()))
+    return ArmSources(arms, frozenset(serving)) if found else None
 
 
 def _revisions(rollout: Rollout, release: ReleaseStatus) -> ArmSources:
     before = release.previous or rollout.status.stable
     arms = [(CANDIDATE, (release.revision,))] + ([(STABLE, (before.revision,))] if before is not None else [])
-    return ArmSources(tuple(arms))
+    # Only the candidate has limits, and a stable without traffic may be scaled down.
+    return ArmSources(tuple(arms), frozenset({CANDIDATE}))

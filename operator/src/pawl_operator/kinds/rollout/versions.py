@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from pawl.api.rollout import RolloutSpec
+from pawl.api.rollout_status import StableStatus
 from pawl.api.serving import ModelVersion, ServeSpec
 from pawl.revision import merge_serve, revision_of
 from pawl_operator.kinds.rollout.actions import Backend, EnsureWorkload
@@ -43,6 +44,21 @@ def find(spec: RolloutSpec, revision: str) -> Version | None:
     return next((v for v in (resolve(spec, version) for version in named) if v.revision == revision), None)
 
 
+def find_live(spec: RolloutSpec, stable: StableStatus) -> Version | None:
+    """Return the version of what is live, if the spec still describes it: by name, or by its template alone.
+
+    From the third version on nobody names the stable one any more, but as long as the template is the same its
+    artifact still gives its revision.
+    """
+    named = find(spec, stable.revision)
+    if named is not None:
+        return named
+    overrides = [None, *(version.serve for version in (spec.candidate, spec.initial_stable) if version is not None)]
+    # Both were valid when they became stable; what a later version of Pawl thinks of them is of no interest here.
+    known = [ModelVersion.model_construct(source=stable.source, digest=stable.digest, serve=one) for one in overrides]
+    return next((v for v in (resolve(spec, version) for version in known) if v.revision == stable.revision), None)
+
+
 def service_of(name: str, spec: RolloutSpec, revision: str, taken: str | None = None) -> str:
     """Return the Service of a revision; with `spec.services` the one of the pair that is not ``taken``."""
     if spec.services is None:
@@ -55,15 +71,20 @@ def backend(revision: str, service: str) -> Backend:
     return Backend(revision=revision, service=service)
 
 
-def ensure(version: Version, have: WorkloadState | None, *, release: int, owned: bool) -> EnsureWorkload | None:
+def ensure(
+    version: Version, have: WorkloadState | None, *, release: int, owned: bool, size: int | None = None, again: bool
+) -> EnsureWorkload | None:
     """Return the action that brings a workload to its size and ownership; None if it is as wanted, or not ours to
     run.
+
+    ``size`` None means its full one. ``again`` asks for it even if it looks as wanted: of its Service, which is not
+    watched, only the gateway's complaint tells.
     """
     if version.serve is None:
         return None
     fixed = version.serve.autoscaling is None
-    wanted = version.serve.wanted_replicas
-    if have is not None and have.exists and have.owned == owned and (not fixed or have.desired == wanted):
+    wanted = size if size is not None else version.serve.wanted_replicas
+    if not again and have is not None and have.exists and have.owned == owned and (not fixed or have.desired == wanted):
         return None
     return EnsureWorkload(
         revision=version.revision,

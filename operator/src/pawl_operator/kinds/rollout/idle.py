@@ -1,0 +1,71 @@
+"""No release on its way: keep the route at stable, and begin the next one when the spec names a new candidate."""
+
+from pawl_operator.kinds.rollout.conditions import set_condition, truth
+from pawl_operator.kinds.rollout.draft import LATER, SOON, Draft
+from pawl_operator.kinds.rollout.pinning import keep_policy
+from pawl_operator.kinds.rollout.reasons import Reason
+from pawl_operator.kinds.rollout.route_target import alone, matches, serves_stable_only
+from pawl_operator.kinds.rollout.snapshot import RouteState
+from pawl_operator.kinds.rollout.start import start
+from pawl_operator.kinds.rollout.upkeep import answers, ready, remove_leftovers
+from pawl_operator.kinds.rollout.versions import Version, candidate_of
+
+
+def idle(draft: Draft, route: RouteState) -> None:
+    """Tidy up after the last release, then look for a new candidate."""
+    wanted = alone(draft)
+    if not matches(route, wanted):
+        draft.act(wanted)
+        draft.wake(SOON)
+    settled = serves_stable_only(route, draft.stable.revision)
+    set_condition(
+        draft,
+        "TrafficVerified",
+        truth(settled),
+        Reason.VERIFIED if settled else Reason.NOT_PROGRAMMED,
+        "the gateway serves stable alone" if settled else f"waiting for the gateway {route.message}".strip(),
+    )
+    if settled:
+        remove_leftovers(draft, route)
+    keep_policy(draft)
+    _say_how_stable_is(draft, route, settled=settled)
+    candidate = candidate_of(draft.spec)
+    if candidate is not None and candidate.revision != draft.stable.revision:
+        _consider(draft, route, candidate)
+
+
+def _say_how_stable_is(draft: Draft, route: RouteState, *, settled: bool) -> None:
+    revision = draft.stable.revision
+    if not answers(draft.seen.workloads.get(revision)):
+        draft.say(Reason.STABLE_NOT_READY, f"no pod of stable {revision} is ready")
+    elif not settled:
+        draft.wake(LATER)
+        message = f"the gateway has not confirmed that stable {revision} has all traffic {route.message}".strip()
+        draft.say(Reason.NOT_PROGRAMMED, message)
+    else:
+        draft.say(Reason.STABLE, f"revision {revision} is stable and has all traffic")
+
+
+def _consider(draft: Draft, route: RouteState, candidate: Version) -> None:
+    refused = draft.rejection_of(candidate.revision)
+    also = "" if draft.reason is Reason.STABLE else f"; {draft.message}"
+    if refused is not None:
+        draft.say(
+            Reason.REJECTED_CANDIDATE,
+            f"candidate {candidate.revision} was rejected in release {refused.release} ({refused.reason}); set another "
+            f"candidate, or action Retry with release {refused.release}{also}",
+        )
+    elif draft.spec.suspend:
+        draft.say(Reason.SUSPENDED, f"candidate {candidate.revision} waits: the Rollout is suspended{also}")
+    elif matches(route, alone(draft)):
+        _start_when_stable(draft, route, candidate)
+
+
+def _start_when_stable(draft: Draft, route: RouteState, candidate: Version) -> None:
+    draft.wake(LATER)
+    if not serves_stable_only(route, draft.stable.revision):
+        draft.say(Reason.NOT_PROGRAMMED, f"candidate {candidate.revision} waits until the route is seen at stable")
+    elif not ready(draft.seen.workloads.get(draft.stable.revision)):
+        draft.say(Reason.STABLE_NOT_READY, f"candidate {candidate.revision} waits until stable is ready")
+    else:
+        start(draft, candidate)
