@@ -271,7 +271,7 @@ def _compare(
         return "NoData", "TooFewUsers", f"{shown}: {have} of {ask.needed} users in this step: holding"
     if ask.requirement == "NonInferior" and ask.metric.role == "Primary" and interval.lower <= -margin:
         return "Inconclusive", "NotYetNonInferior", f"{shown} does not exclude the margin {margin:.4g} yet: holding"
-    word = "excludes" if interval.lower > -margin else "shows no harm beyond"
+    word = "excludes" if interval.lower > -margin else "does not prove harm beyond"
     return "Pass", "EvidencePasses", f"{shown} {word} the margin {margin:.4g}"
 
 

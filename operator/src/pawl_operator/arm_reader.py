@@ -52,7 +52,7 @@ class ArmReader:
         await self._ask(list(wanted.values()), dense, now)
         self._known = frozenset(value for one in wanted.values() for value in one.sources.values())
         self._until = now
-        self._ring.keep(_starts(wanted.values(), now), now - dense - self._max_age, now)
+        self._ring.keep(self._starts(wanted.values(), now), now - dense - self._max_age, now)
         found = self._ring.counters(one.sources for one in wanted.values())
         return {
             key: counters if self._exported(one.sources, now) else None
@@ -82,6 +82,14 @@ class ArmReader:
         newest = [self._ring.newest(values) for arm, values in sources.arms if arm in sources.serving]
         return all(at is not None and now - at <= self._max_age for at in newest)
 
+    def _starts(self, wanted: Iterable[Watched], now: datetime) -> dict[str, datetime]:
+        starts: dict[str, datetime] = {}
+        for one in wanted:
+            # A step that has just begun has no scrape of its own yet; that the arm is scraped shows in the one before.
+            since = min(one.since or now - one.dense, now - self._max_age)
+            starts |= {value: min(since, starts.get(value, since)) for value in one.sources.values()}
+        return starts
+
 
 def moments(since: datetime | None, dense: timedelta, now: datetime) -> list[datetime]:
     """Return when to look before the last `dense`: at `since`, then at half the age each time; empty if it is later."""
@@ -92,11 +100,3 @@ def moments(since: datetime | None, dense: timedelta, now: datetime) -> list[dat
         found.append(now - age)
         age *= 2
     return [since, *reversed(found)]
-
-
-def _starts(wanted: Iterable[Watched], now: datetime) -> dict[str, datetime]:
-    starts: dict[str, datetime] = {}
-    for one in wanted:
-        since = one.since or now - one.dense
-        starts |= {value: min(since, starts.get(value, since)) for value in one.sources.values()}
-    return starts

@@ -173,6 +173,17 @@ async def test_a_gateway_whose_scrapes_stop_in_mid_step_is_unknown(prometheus: F
     assert found.about("u1").gateway is not None
 
 
+async def test_a_step_that_begins_between_two_scrapes_is_not_a_gateway_that_nobody_scrapes(
+    prometheus: FakePrometheus,
+) -> None:
+    prometheus.scraped, now = False, time.time()
+    scrape(prometheus, now - 1, {(0, "2"): 10, (1, "2"): 90}, {})
+    wanted = replace(target(), arms=SERVED, since=datetime.fromtimestamp(now, UTC))
+    found = source(settings_for(prometheus), [wanted])
+    await found.poll([wanted])
+    assert found.about("u1").gateway is not None
+
+
 async def test_one_arm_without_samples_is_enough_to_know_nothing(prometheus: FakePrometheus) -> None:
     wanted, prometheus.scraped = replace(target(), arms=SERVED), False
     alone = replace(target("u2"), arms=replace(ARMS, serving=frozenset({"candidate"})))
