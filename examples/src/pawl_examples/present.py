@@ -3,10 +3,13 @@
 from collections.abc import Mapping
 from datetime import datetime
 from textwrap import wrap
+from typing import ClassVar
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.highlighter import RegexHighlighter
 from rich.table import Table as RichTable
+from rich.theme import Theme
 
 from pawl_examples.history import Transition
 from pawl_examples.pace import Numbers, Times
@@ -16,9 +19,21 @@ COLUMNS = 120
 DEVCLUSTER = ".venv/bin/python -m pawl_devcluster"
 
 
+class Verdicts(RegexHighlighter):
+    """Colours the words that decide, and nothing else."""
+
+    base_style = "pawl."
+    highlights: ClassVar[list[str]] = [
+        r"(?P<good>\b(Pass|Promoted|Healthy)\b)",
+        r"(?P<bad>\b(Fail|rolling back|RolledBack|Degraded|NOT as said)\b)",
+        r"(?P<open>\b(NoData|Inconclusive|Unavailable)\b)",
+    ]
+
+
 def make_console() -> Console:
     """The console of standard output: at least 120 columns where it is no terminal."""
-    console = Console(highlight=False)
+    colours = Theme({"pawl.good": "green", "pawl.bad": "bold red", "pawl.open": "yellow"})
+    console = Console(highlighter=Verdicts(), theme=colours)
     return console if console.is_terminal else Console(highlight=False, width=COLUMNS, no_color=True)
 
 
@@ -83,7 +98,7 @@ def note(text: str, now: datetime) -> str:
 
 def rich_table(table: Table) -> RichTable:
     """A table as rich prints it."""
-    shown = RichTable(title=table.title, box=SIMPLE_HEAD, title_justify="left", pad_edge=False)
+    shown = RichTable(title=table.title, box=SIMPLE_HEAD, title_justify="left", pad_edge=False, highlight=True)
     for column in table.columns:
         shown.add_column(column, overflow="fold")
     for row in table.rows:
