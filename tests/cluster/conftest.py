@@ -12,6 +12,7 @@ import pytest
 from demo_scene import Scene, open_scene
 
 from pawl_devcluster import cluster
+from pawl_devcluster.settings import name_here
 from pawl_examples.bringup import Stand, prepare, set_up
 from pawl_examples.dataset import Material, load_material
 from pawl_examples.pace import Times, numbers
@@ -19,7 +20,7 @@ from pawl_examples.phases import Phases
 
 Json = dict[str, Any]
 ROOT = Path(__file__).resolve().parents[2]
-CLUSTER = "e2e"
+CLUSTER = name_here("e2e")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -1,4 +1,4 @@
-"""Installs CRDs into a test's API server: Pawl's own, and the gateway's where the real ones are not at hand."""
+"""Installs CRDs into a test's API server: Pawl's own, and the gateway's as the development cluster has them."""
 
 import time
 from pathlib import Path
@@ -10,7 +10,10 @@ from kube_client import ApiError, KubeClient
 from pawl_devcluster.settings import from_environment
 
 ROOT = Path(__file__).resolve().parents[2]
-GATEWAY_KINDS = ("gateway.networking.k8s.io_httproutes", "gateway.envoyproxy.io_backendtrafficpolicies")
+GATEWAY_CRDS = (
+    "gateway-api/gateway.networking.k8s.io_httproutes.yaml",
+    "envoy-gateway/gateway.envoyproxy.io_backendtrafficpolicies.yaml",
+)
 ESTABLISHED_WITHIN = 30.0
 
 
@@ -20,10 +23,13 @@ def install_pawl(server: KubeClient) -> None:
 
 
 def install_gateway(server: KubeClient) -> None:
-    """Install HTTPRoute and BackendTrafficPolicy: the real schemas from the cache, else open ones with a status."""
-    cache = from_environment().cache / "crds"
-    found = [path for kind in GATEWAY_KINDS for path in cache.glob(f"*/{kind}.yaml")]
-    install(server, [_read(path) for path in found] if len(found) == len(GATEWAY_KINDS) else open_gateway_crds())
+    """Install HTTPRoute and BackendTrafficPolicy with their real schemas, which refuse what a gateway would refuse."""
+    paths = [from_environment().cache / "crds" / name for name in GATEWAY_CRDS]
+    absent = [str(path) for path in paths if not path.exists()]
+    if absent:
+        remedy = "make them with `python -m pawl_devcluster build gateway-crds` (needs Go)"
+        raise FileNotFoundError(f"the gateway's CRDs are not there: {', '.join(absent)}; {remedy}")
+    install(server, [_read(path) for path in paths])
 
 
 def install(server: KubeClient, crds: list[dict[str, Any]]) -> None:
@@ -36,14 +42,6 @@ def install(server: KubeClient, crds: list[dict[str, Any]]) -> None:
         if time.monotonic() > deadline:
             raise RuntimeError(f"CRDs not served: {[crd['metadata']['name'] for crd in waiting]}")
         time.sleep(0.05)
-
-
-def open_gateway_crds() -> list[dict[str, Any]]:
-    """CRDs of the two gateway kinds that accept every spec and status."""
-    return [
-        _open_crd("gateway.networking.k8s.io", "v1", "HTTPRoute", "httproutes"),
-        _open_crd("gateway.envoyproxy.io", "v1alpha1", "BackendTrafficPolicy", "backendtrafficpolicies"),
-    ]
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -62,24 +60,3 @@ def _served(server: KubeClient, crd: dict[str, Any]) -> bool:
             return False
         raise
     return True
-
-
-def _open_crd(group: str, version: str, kind: str, plural: str) -> dict[str, Any]:
-    anything = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
-    schema = {"type": "object", "properties": {"spec": anything, "status": anything}}
-    served = {"name": version, "served": True, "storage": True, "schema": {"openAPIV3Schema": schema}}
-    names = {"kind": kind, "listKind": f"{kind}List", "plural": plural, "singular": kind.lower()}
-    return {
-        "apiVersion": "apiextensions.k8s.io/v1",
-        "kind": "CustomResourceDefinition",
-        "metadata": {
-            "name": f"{plural}.{group}",
-            "annotations": {"api-approved.kubernetes.io": "unapproved, for tests"},
-        },
-        "spec": {
-            "group": group,
-            "names": names,
-            "scope": "Namespaced",
-            "versions": [served | {"subresources": {"status": {}}}],
-        },
-    }

@@ -29,7 +29,7 @@ class OperatorProcess:
 
     def get(self, path: str) -> httpx.Response:
         """Ask one of its HTTP endpoints."""
-        return httpx.get(f"http://127.0.0.1:{self.port}{path}", timeout=5, trust_env=False)
+        return httpx.get(f"http://127.0.0.1:{self.port}{path}", timeout=30, trust_env=False)
 
     def ready(self) -> bool:
         """Whether /readyz answers 200."""
@@ -58,7 +58,7 @@ class OperatorProcess:
         """SIGTERM, wait, and return the exit code."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(30)
+        return self.process.wait(60)
 
     def tail(self) -> str:
         """The end of its log."""
@@ -76,7 +76,9 @@ def launch_operator(
         "KUBECONFIG": str(kubeconfig),
         "PAWL_NAMESPACES": namespace,
         "PAWL_LEASE_NAMESPACE": namespace,
-        "PAWL_LEASE_DURATION": "3s",
+        # As in production: with a shorter one an operator that starves on a busy machine loses it and ends itself.
+        # A restart under the same name need not wait it out; only a successor of another name does.
+        "PAWL_LEASE_DURATION": "15s",
         "PAWL_POD_NAME": "operator",
         "PAWL_HTTP_HOST": "127.0.0.1",
         "PAWL_HTTP_PORT": str(port),

@@ -14,6 +14,12 @@ from pathlib import Path
 import psycopg
 from polling import wait_until
 
+from pawl_devcluster import debian
+from pawl_devcluster.cache import Cache
+from pawl_devcluster.report import to_stderr
+from pawl_devcluster.settings import from_environment
+from pawl_devcluster.tools import make_tools
+
 VERSION = 15
 BINARIES = Path(f"/usr/lib/postgresql/{VERSION}/bin")
 SUPERUSER = "pawl"
@@ -95,8 +101,14 @@ def postgres_server() -> Iterator[PostgresServer]:
 
 
 def _require_binaries() -> None:
-    if (BINARIES / "postgres").exists():
-        return
+    cache = make_tools(from_environment(), to_stderr).cache
+    # Workers that find a bare machine together: one installs, and none looks before that is done.
+    with cache.locked("postgres"):
+        if not (BINARIES / "postgres").exists():
+            _install(cache)
+
+
+def _install(cache: Cache) -> None:
     if os.geteuid() != 0 or shutil.which("apt-get") is None:
         raise NoPostgresError(f"these tests need Postgres {VERSION}: install the package postgresql-{VERSION}")
     # Without this the package would create and start a server of its own.
@@ -104,11 +116,7 @@ def _require_binaries() -> None:
     if not settings.exists():
         settings.parent.mkdir(parents=True, exist_ok=True)
         settings.write_text("create_main_cluster = false\n")
-    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    for arguments in (["update", "-qq"], ["install", "-y", "-qq", "--no-install-recommends", f"postgresql-{VERSION}"]):
-        done = subprocess.run(["apt-get", *arguments], env=environment, capture_output=True, text=True, timeout=600)
-        if done.returncode != 0:
-            raise NoPostgresError(f"apt-get {arguments[0]} failed: {done.stderr[-500:]}; install postgresql-{VERSION}")
+    debian.install_tools({str(BINARIES / "postgres"): f"postgresql-{VERSION}"}, cache)
 
 
 def _as_ordinary_user(program: str, *arguments: str) -> list[str]:

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pawl_devcluster import shell
+from pawl_devcluster import shell, waiting
 from pawl_devcluster.gobuild import environment
+from pawl_devcluster.kubectl import Kubectl
 from pawl_devcluster.tools import Tools
 
 
@@ -44,6 +45,15 @@ def generate(tools: Tools, source: CrdSource) -> Path:
             file.write_text(annotated(file.read_text(), source.annotations))
 
     return tools.cache.ensure(target, f"definitions of {source.name}", make)
+
+
+def established(kubectl: Kubectl, names: Sequence[str]) -> None:
+    """Wait until definitions are served.
+
+    It is asked anew: right after a definition was applied its conditions are null, and `kubectl wait` gives up on that.
+    """
+    wait = ("wait", "--for=condition=Established", "--timeout=30s", *(f"crd/{name}" for name in names))
+    waiting.until(f"the definitions {', '.join(names)}", lambda: kubectl.succeeds(*wait))
 
 
 def annotated(manifest: str, annotations: Sequence[str]) -> str:

@@ -11,6 +11,9 @@ from polling import wait_until
 from rollout_objects import component, route
 from stage import GATEWAY, Stage
 
+from pawl_devcluster.settings import from_environment
+from pawl_devcluster.tools import make_tools
+
 Object = dict[str, Any]
 LABELS = {"app": "model"}
 
@@ -31,23 +34,39 @@ def running_model(stage: Stage) -> None:
     stage.create(component(stage.namespace))
 
 
+def programs(stage: Stage) -> Path:
+    """A folder with the cluster's kubectl under that name, for Pawl's plugin too: a bare machine has none on PATH."""
+    folder = stage.directory / "bin"
+    if not folder.exists():
+        folder.mkdir()
+        (folder / "kubectl").symlink_to(make_tools(from_environment(), print).program("kubectl"))
+    return folder
+
+
 def kubectl(stage: Stage, *arguments: str, text: str = "") -> str:
     """Run kubectl with Pawl's plugin on PATH; return what it printed."""
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    env = {"PATH": path, "KUBECONFIG": str(stage.server.kubeconfig), "HOME": str(stage.directory)}
-    done = subprocess.run(["kubectl", *arguments], input=text, env=env, capture_output=True, text=True, timeout=60)
+    folders = [str(programs(stage)), str(Path(sys.executable).parent), os.environ["PATH"]]
+    env = {"PATH": os.pathsep.join(folders), "KUBECONFIG": str(stage.server.kubeconfig), "HOME": str(stage.directory)}
+    command = [programs(stage) / "kubectl", *arguments]
+    done = subprocess.run(command, input=text, env=env, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
 
 def versions_of_route(stage: Stage, since: str) -> list[list[Object]]:
-    """The backends in every version of the route that the API server has had since then."""
+    """The backends in every version of the route that the API server has had since then, up to the present one."""
+    now = stage.server.get(GATEWAY, "HTTPRoute", "chat", stage.namespace)["metadata"]["resourceVersion"]
     path = stage.server.path(GATEWAY, "HTTPRoute", namespace=stage.namespace)
-    query = {"watch": "1", "resourceVersion": since, "timeoutSeconds": "1"}
+    query = {"watch": "1", "resourceVersion": since, "timeoutSeconds": "30"}
     headers = {"Authorization": f"Bearer {stage.server.token}"}
-    answer = stage.server.http.get(path, params=query, headers=headers)
-    events = [json.loads(line) for line in answer.text.splitlines()]
-    return [event["object"]["spec"]["rules"][0]["backendRefs"] for event in events]
+    seen = []
+    with stage.server.http.stream("GET", path, params=query, headers=headers) as answer:
+        for line in answer.iter_lines():
+            found = json.loads(line)["object"]
+            seen.append(found["spec"]["rules"][0]["backendRefs"])
+            if found["metadata"]["resourceVersion"] == now:
+                return seen
+    raise AssertionError(f"the watch ended before version {now} of the route: {seen}")
 
 
 def test_an_adopted_service_keeps_all_traffic_at_every_moment(stage: Stage) -> None:
@@ -59,7 +78,7 @@ def test_an_adopted_service_keeps_all_traffic_at_every_moment(stage: Stage) -> N
     kubectl(stage, "apply", "-f", "-", text=manifest)
     status = stage.wait_phase("Healthy", name="facts")
     assert status["stable"]["service"] == "model"
-    wait_until(lambda: stage.condition("TrafficVerified", "facts").get("status") == "True", 15, stage.explain_log)
+    wait_until(lambda: stage.condition("TrafficVerified", "facts").get("status") == "True", 30, stage.explain_log)
     seen = versions_of_route(stage, before)
     assert len(seen) > 1
     assert all({entry["name"] for entry in backends if entry.get("weight", 1)} == {"model"} for backends in seen)

@@ -1,6 +1,7 @@
 """Whole releases against a real API server: up on evidence, back on harm, and what disturbs them on the way."""
 
 import contextlib
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from polling import wait_until
 from rollout_objects import component, export_evidence, rollout, route, version
 from stage import GATEWAY, PAWL, Stage
 
+POLICY = ("gateway.envoyproxy.io/v1alpha1", "BackendTrafficPolicy")
 EXPERIMENT = {
     "rolloutRef": {"name": "chat"},
     "metrics": [{"name": "accuracy", "role": "Primary"}],
@@ -27,6 +29,19 @@ def uid(stage: Stage) -> str:
     return stage.rollout()["metadata"]["uid"]
 
 
+def wait_reasons(stage: Stage, *reasons: str) -> None:
+    """Wait for events: they are sent after the status that tells of the same."""
+    wait_until(lambda: set(reasons) <= set(stage.reasons()), 30, lambda: f"{stage.reasons()} {stage.explain()}")
+
+
+def wait_metric(stage: Stage, line: str, least: float) -> float:
+    """Wait for a metric, which is counted after the status was written, and return it."""
+    operator = stage.operator
+    assert operator is not None
+    wait_until(lambda: operator.metric(line) >= least, 30, stage.explain_log)
+    return operator.metric(line)
+
+
 def test_a_release_goes_up_step_by_step_and_swaps_roles(stage: Stage) -> None:
     before = stage.settle(rollout(stage.namespace))
     stable = before["stable"]["revision"]
@@ -34,14 +49,14 @@ def test_a_release_goes_up_step_by_step_and_swaps_roles(stage: Stage) -> None:
     stage.release_candidate(version("v2"))
     wait_until(lambda: stage.status().get("stable", {}).get("revision") != stable, 60, stage.explain)
     after = stage.wait_phase("Healthy")
-    wait_until(lambda: stage.player.shares()[-1] == 0, 10, stage.explain)
+    wait_until(lambda: stage.player.shares()[-1] == 0, 30, stage.explain)
     assert stage.player.shares() == [0, 10, 25, 50, 75, 100, 0]
     assert after["stable"]["digest"] == version("v2")["digest"]
     assert after["stable"]["release"] == 1
     assert [(h["release"], h["outcome"]) for h in after["history"]] == [(1, "Promoted")]
     assert stage.backends() == [(after["stable"]["service"], 100)]
     wait_until(lambda: len(stage.server.list("apps/v1", "Deployment", stage.namespace)) == 1, 20, stage.explain)
-    assert {"ReleaseStarted", "StepStarted", "Promoted"} <= set(stage.reasons())
+    wait_reasons(stage, "ReleaseStarted", "StepStarted", "Promoted")
 
 
 def test_no_step_is_left_before_its_hold_and_every_weight_is_verified_first(stage: Stage) -> None:
@@ -58,7 +73,7 @@ def test_proven_harm_rolls_back_and_the_revision_is_not_tried_again(stage: Stage
     stage.release_candidate(version("v2"))
     wait_until(lambda: stage.status().get("traffic", {}).get("verified") == 10, 30, stage.explain)
     export_evidence(stage.prometheus, uid(stage), 1, range(1, 2), users=400, stable=0.8, candidate=0.4)
-    wait_until(lambda: stage.status().get("rollback", {}).get("t2") is not None, 10, stage.explain)
+    wait_until(lambda: stage.status().get("rollback", {}).get("t2") is not None, 30, stage.explain)
     after = stage.wait_phase("Degraded")
     assert after["stable"] == before["stable"]
     assert stage.backends() == [(before["stable"]["service"], 100)]
@@ -66,10 +81,9 @@ def test_proven_harm_rolls_back_and_the_revision_is_not_tried_again(stage: Stage
     assert after["rollback"]["cause"] == "HarmProven"
     assert after["rollback"]["t1"] <= after["rollback"]["t2"]
     assert max(stage.player.shares()) == 10
-    assert "RolledBack" in stage.reasons()
-    assert stage.operator is not None
-    assert stage.operator.metric("pawl_rollout_rollback_total") == 1
-    assert stage.operator.metric("pawl_rollout_breach_to_verified_seconds_count") == 1
+    wait_reasons(stage, "RolledBack")
+    assert wait_metric(stage, "pawl_rollout_rollback_total", 1) == 1
+    assert wait_metric(stage, "pawl_rollout_breach_to_verified_seconds_count", 1) == 1
 
 
 def test_a_crashing_candidate_is_gone_within_ten_seconds(stage: Stage) -> None:
@@ -77,8 +91,11 @@ def test_a_crashing_candidate_is_gone_within_ten_seconds(stage: Stage) -> None:
     stage.release_candidate(version("v2"))
     wait_until(lambda: 10 in stage.player.shares(), 30, stage.explain)
     stage.player.restarts[stage.status()["release"]["revision"]] = 3
-    wait_until(lambda: stage.status().get("rollback", {}).get("t2") is not None, 10, stage.explain)
-    assert stage.status()["rollback"]["cause"] == "CrashLoop"
+    wait_until(lambda: stage.status().get("rollback", {}).get("t2") is not None, 30, stage.explain)
+    rollback = stage.status()["rollback"]
+    assert rollback["cause"] == "CrashLoop"
+    # The promise, by the stamps that it is given in: from the crash to the route back at stable.
+    assert datetime.fromisoformat(rollback["t2"]) - datetime.fromisoformat(rollback["t0"]) <= timedelta(seconds=10)
     assert stage.player.shares()[-1] == 0
 
 
@@ -86,9 +103,9 @@ def test_without_evidence_nothing_moves_and_the_status_says_so(stage: Stage) -> 
     stage.settle(rollout(stage.namespace))
     stage.release_candidate(version("v2"))
     wait_until(lambda: 10 in stage.player.shares(), 30, stage.explain)
-    wait_until(lambda: stage.status().get("verdict") == "NoData", 15, stage.explain)
+    wait_until(lambda: stage.status().get("verdict") == "NoData", 30, stage.explain)
     stage.prometheus.fail_with = 503
-    wait_until(lambda: stage.status().get("verdict") == "Unavailable", 15, stage.explain)
+    wait_until(lambda: stage.status().get("verdict") == "Unavailable", 30, stage.explain)
     assert stage.condition("MetricsAvailable")["status"] == "False"
     assert stage.player.shares() == [0, 10]
 
@@ -97,7 +114,7 @@ def test_a_candidate_that_never_gets_ready_gets_no_traffic(stage: Stage) -> None
     stage.settle(rollout(stage.namespace, progressDeadline="3s"))
     stage.player.newcomers_stay_unready = True
     stage.release_candidate(version("v2"))
-    wait_until(lambda: bool(stage.status().get("rejected")), 20, stage.explain)
+    wait_until(lambda: bool(stage.status().get("rejected")), 30, stage.explain)
     assert stage.status()["rejected"][0]["reason"] == "NotReady"
     assert max(stage.player.shares()) == 0
 
@@ -108,10 +125,10 @@ def test_a_route_that_no_gateway_takes_over_starts_no_clock(stage: Stage) -> Non
     stage.player.gateway_answers = False
     stage.release_candidate(version("v2"))
     wait_until(lambda: stage.backends()[0][1] == 10, 30, stage.explain)
-    wait_until(lambda: stage.condition("TrafficVerified").get("status") == "False", 10, stage.explain)
+    wait_until(lambda: stage.condition("TrafficVerified").get("status") == "False", 30, stage.explain)
     assert stage.status()["traffic"]["verified"] == 0
     stage.player.gateway_answers = True
-    wait_until(lambda: stage.status()["traffic"]["verified"] >= 10, 15, stage.explain)
+    wait_until(lambda: stage.status()["traffic"]["verified"] >= 10, 30, stage.explain)
 
 
 def test_traffic_that_somebody_moved_towards_the_candidate_is_moved_back(stage: Stage) -> None:
@@ -124,10 +141,9 @@ def test_traffic_that_somebody_moved_towards_the_candidate_is_moved_back(stage: 
         {"op": "replace", "path": f"{path}/1/weight", "value": 10},
     ]
     stage.server.patch(GATEWAY, "HTTPRoute", "chat", ops, stage.namespace, fieldManager="kubectl-edit")
-    wait_until(lambda: stage.backends()[0][1] == 10, 15, stage.explain)
-    wait_until(lambda: "RouteRestored" in stage.reasons(), 15, stage.explain)
-    assert stage.operator is not None
-    assert stage.operator.metric("pawl_rollout_route_drift_total") >= 1
+    wait_until(lambda: stage.backends()[0][1] == 10, 30, stage.explain)
+    wait_reasons(stage, "RouteRestored")
+    wait_metric(stage, "pawl_rollout_route_drift_total", 1)
 
 
 def test_filters_and_rules_of_other_people_survive_a_whole_release(stage: Stage) -> None:
@@ -160,14 +176,14 @@ def test_a_rollout_deleted_in_mid_release_leaves_stable_serving(stage: Stage) ->
     wait_until(lambda: not stage.server.exists(PAWL, "Rollout", "chat", stage.namespace), 30)
     assert stage.backends() == [(before["stable"]["service"], 100)]
     service = before["stable"]["service"]
-    wait_until(lambda: len(stage.server.list("apps/v1", "Deployment", stage.namespace)) == 1, 20)
+    wait_until(lambda: len(stage.server.list("apps/v1", "Deployment", stage.namespace)) == 1, 30)
     assert stage.server.exists("apps/v1", "Deployment", service, stage.namespace)
 
 
 def test_a_second_rollout_on_the_rule_waits_and_takes_over_when_the_first_goes(stage: Stage) -> None:
     stage.settle(rollout(stage.namespace))
     stage.create(rollout(stage.namespace, name="rival"))
-    wait_until(lambda: stage.condition("Accepted", "rival").get("reason") == "RouteClaimed", 15, stage.explain)
+    wait_until(lambda: stage.condition("Accepted", "rival").get("reason") == "RouteClaimed", 30, stage.explain)
     assert "Rollout/chat" in stage.condition("Accepted", "rival")["message"]
     assert all(name.startswith("chat-") for name, _ in stage.backends())
     stage.server.delete(PAWL, "Rollout", "chat", stage.namespace)
@@ -180,7 +196,7 @@ def test_objects_restored_without_status_move_no_traffic(stage: Stage) -> None:
     stage.release_candidate(version("v2"))
     wait_until(lambda: bool(stage.status().get("history")), 60, stage.explain)
     promoted = stage.wait_phase("Healthy")["stable"]
-    wait_until(lambda: stage.player.weights[-1][1] == ((promoted["service"], 100),), 10, stage.explain)
+    wait_until(lambda: stage.player.weights[-1][1] == ((promoted["service"], 100),), 30, stage.explain)
     assert stage.operator is not None
     stage.operator.stop()
     body = stage.rollout()
@@ -209,7 +225,9 @@ def test_users_are_pinned_where_the_gateway_can_do_it(stage: Stage) -> None:
         stage.namespace, weights=(50, 100), metrics=False, stickiness={"unit": "User", "header": "x-user-id"}
     )
     stage.settle(body)
-    policy = stage.server.get("gateway.envoyproxy.io/v1alpha1", "BackendTrafficPolicy", "pawl-chat", stage.namespace)
+    # The policy is written by the pass after the one that says Healthy.
+    wait_until(lambda: stage.server.exists(*POLICY, "pawl-chat", stage.namespace), 30, stage.explain)
+    policy = stage.server.get(*POLICY, "pawl-chat", stage.namespace)
     assert policy["spec"]["targetRefs"][0]["sectionName"] == "infer"
     assert policy["spec"]["loadBalancer"]["consistentHash"]["headers"] == [{"name": "x-user-id"}]
     stage.release_candidate(version("v2"))
@@ -228,10 +246,9 @@ def test_mirrors_come_with_the_release_and_go_with_it(stage: Stage) -> None:
         return [(f["backendRef"]["name"], f["percent"]) for f in found]
 
     stage.release_candidate(version("v2"))
-    wait_until(lambda: len(mirrors()) == 2, 30, stage.explain)
-    assert {percent for _, percent in mirrors()} == {30}
+    wait_until(lambda: [percent for _, percent in mirrors()] == [30, 30], 30, stage.explain)
     wait_until(lambda: bool(stage.status().get("history")), 60, stage.explain)
-    wait_until(lambda: mirrors() == [], 20, stage.explain)
+    wait_until(lambda: mirrors() == [], 30, stage.explain)
 
 
 @pytest.mark.parametrize(
@@ -241,10 +258,10 @@ def test_other_kinds_say_that_they_are_not_there_yet(stage: Stage, kind: str, sp
     body = {"apiVersion": PAWL, "kind": kind, "metadata": {"name": "x", "namespace": stage.namespace}, "spec": spec}
     stage.create(body)
     wait_until(
-        lambda: stage.condition("Accepted", "x", kind).get("reason") == "NotImplementedYet", 15, stage.explain_log
+        lambda: stage.condition("Accepted", "x", kind).get("reason") == "NotImplementedYet", 30, stage.explain_log
     )
 
 
 def test_a_component_is_accepted(stage: Stage) -> None:
     stage.create(component(stage.namespace))
-    wait_until(lambda: stage.condition("Accepted", "facts", "Component").get("status") == "True", 15, stage.explain_log)
+    wait_until(lambda: stage.condition("Accepted", "facts", "Component").get("status") == "True", 30, stage.explain_log)

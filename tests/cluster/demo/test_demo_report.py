@@ -4,8 +4,13 @@ from typing import Any
 
 import pytest
 
+from pawl_examples.pace import Times
+
 Json = dict[str, Any]
 WEIGHTS = [10, 25, 50, 75, 100]
+TIMES = Times()
+FROM_EVIDENCE = ("t2-t1", TIMES.scrape + TIMES.interval + 5)
+FROM_CRASH = ("t2-t0", 10.0)
 
 
 @pytest.fixture
@@ -23,6 +28,10 @@ def test_the_twin_passed_every_step_and_none_without_a_pass(releases: dict[str, 
     steps = releases["a"]["steps"]
     assert [step["weight"] for step in steps.values()] == WEIGHTS
     assert [step["verdict"] for step in steps.values()] == ["Pass"] * len(WEIGHTS)
+
+
+def test_every_weight_was_seen_on_the_route(releases: dict[str, Json]) -> None:
+    assert [step["verifiedWeight"] for step in releases["a"]["steps"].values()] == WEIGHTS
 
 
 def test_metrics_were_said_to_be_unavailable_while_prometheus_was_down(releases: dict[str, Json]) -> None:
@@ -44,6 +53,19 @@ def test_bad_versions_were_taken_back_for_the_right_reason(
     assert releases[key]["state"] == "RolledBack"
     assert releases[key]["rollback"]["cause"] in causes
     assert {"t1", "t2"} <= releases[key]["rollback"].keys()
+
+
+@pytest.mark.parametrize(
+    ("key", "promise"), [("b", FROM_EVIDENCE), ("c", FROM_CRASH), ("d", FROM_EVIDENCE), ("e", FROM_EVIDENCE)]
+)
+def test_the_way_back_took_no_longer_than_promised(
+    releases: dict[str, Json], key: str, promise: tuple[str, float]
+) -> None:
+    """By the stamps that the product itself gives: first harm, first evidence, route seen back at stable."""
+    span, most = promise
+    seconds = releases[key]["timing"][span]
+    assert seconds is not None
+    assert 0 <= seconds <= most
 
 
 def test_golden_scores_are_those_of_models_and_not_of_silence(report: Json) -> None:

@@ -10,6 +10,15 @@ from stage import Stage, set_stage
 
 from apiserver import ApiServer, running_apiserver
 
+FOLDER = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Operators are killed, stalled and restarted here: on a busy machine the bounded waits of one test add up."""
+    for item in items:
+        if FOLDER in item.path.parents:
+            item.add_marker(pytest.mark.timeout(300))
+
 
 @pytest.fixture(scope="session")
 def fault_server() -> Iterator[ApiServer]:

@@ -53,14 +53,15 @@ def stale(stage: Stage) -> None:
     good(stage, computed=1_000_000_000.0)
 
 
+# The server looks at its switches before it waits for the lock: they are set before there is anything good to hear.
 def down(stage: Stage) -> None:
-    good(stage)
     stage.prometheus.fail_with = 503
+    good(stage)
 
 
 def slow(stage: Stage) -> None:
-    good(stage)
     stage.prometheus.hanging = True
+    good(stage)
 
 
 def clock_ahead(stage: Stage) -> None:
@@ -68,15 +69,21 @@ def clock_ahead(stage: Stage) -> None:
     stage.prometheus.skew = 120
 
 
+def unavailable(stage: Stage) -> bool:
+    """Whether one and the same status says so as verdict and as condition."""
+    status = stage.status()
+    said = {item["type"]: item["status"] for item in status.get("conditions") or []}
+    return status.get("verdict") == "Unavailable" and said.get("MetricsAvailable") == "False"
+
+
 @pytest.mark.parametrize("lie", [nan, two_instances, two_batches, stale, down, slow, clock_ahead])
 def test_a_prometheus_that_cannot_be_trusted_holds(stage: Stage, lie: Callable[[Stage], None]) -> None:
     """Neither a raise nor a rollback, and the status says what is missing."""
     at_first_step(stage)
-    wait_until(lambda: stage.status().get("verdict") == "NoData", 20, stage.explain)
+    wait_until(lambda: stage.status().get("verdict") == "NoData", 40, stage.explain)
     with stage.prometheus.lock:
         lie(stage)
-    wait_until(lambda: stage.condition("MetricsAvailable").get("status") == "False", 30, stage.explain)
-    assert stage.status()["verdict"] == "Unavailable"
+    wait_until(lambda: unavailable(stage), 40, stage.explain)
     assert stage.player.shares() == [0, 10]
     stage.prometheus.clear()
     stage.prometheus.fail_with, stage.prometheus.skew, stage.prometheus.hanging = 0, 0.0, False
@@ -89,7 +96,7 @@ def test_a_crash_rolls_back_although_prometheus_is_gone(stage: Stage) -> None:
     at_first_step(stage)
     stage.prometheus.hanging = True
     stage.player.restarts[stage.status()["release"]["revision"]] = 3
-    wait_until(lambda: stage.status().get("rollback", {}).get("t2") is not None, 15, stage.explain)
+    wait_until(lambda: stage.status().get("rollback", {}).get("t2") is not None, 40, stage.explain)
 
 
 def test_a_storm_of_503_and_429_delays_but_breaks_nothing(stage: Stage, tmp_path: Path) -> None:
@@ -123,7 +130,7 @@ def test_an_api_server_that_is_gone_for_a_while_is_found_again(stage: Stage, tmp
         proxy.cut_watches()
         stage.release_candidate(version("v2"))
         before = proxy.seen
-        wait_until(lambda: proxy.seen > before + 30, 40, operator.tail)
+        wait_until(lambda: proxy.seen > before + 30, 60, operator.tail)
         proxy.refuse = False
         wait_until(lambda: bool(stage.status().get("history")), 60, stage.explain)
         assert operator.process.poll() is None
@@ -150,12 +157,14 @@ def test_a_standby_is_ready_and_takes_over_when_the_leader_is_killed(stage: Stag
     try:
         wait_until(standby.ready, 40, standby.tail)
         assert standby.metric("pawl_operator_leading") == 0.0
-        stage.settle(rollout(stage.namespace, weights=(20, 100), metrics=False))
+        # The hold is longer than it takes to see the first step and to kill: the leader cannot have ended by itself.
+        stage.settle(rollout(stage.namespace, weights=(20, 100), hold="10s", metrics=False))
         stage.release_candidate(version("v2"))
         wait_until(lambda: 20 in stage.player.shares(), 30, stage.explain)
         leader.kill()
+        # Nobody gave the lease back: it is waited out, for 15 s.
+        wait_until(standby.leading, 60, standby.tail)
         wait_until(lambda: bool(stage.status().get("history")), 60, standby.tail)
-        assert standby.metric("pawl_operator_leading") == 1.0
     finally:
         standby.kill()
 
@@ -171,7 +180,7 @@ def test_a_process_whose_lease_was_taken_ends_itself(stage: Stage) -> None:
     operator = stage.start()
     thief = {"spec": {"holderIdentity": "thief", "leaseDurationSeconds": 60}}
     stage.server.patch("coordination.k8s.io/v1", "Lease", "pawl-operator", thief, stage.namespace)
-    wait_until(lambda: operator.process.poll() is not None, 15, operator.tail)
+    wait_until(lambda: operator.process.poll() is not None, 30, operator.tail)
     assert operator.process.returncode == LOST_EXIT_CODE
 
 

@@ -23,6 +23,7 @@ _GATEWAY_API = crds.CrdSource(
         "gateway.networking.k8s.io/channel: experimental",
     ],
 )
+_NEEDED = ("gatewayclasses.gateway.networking.k8s.io", "envoyproxies.gateway.envoyproxy.io")
 _ENVOY_GATEWAY = crds.CrdSource("envoy-gateway", "gateway", ["github.com/envoyproxy/gateway/api/v1alpha1"])
 
 
@@ -44,12 +45,7 @@ def install(context: AddonContext) -> None:
         context.images.load_own(image)
     for folder in define(context.tools):
         context.kubectl.apply(crds.joined(folder))
-    context.kubectl(
-        "wait",
-        "--for=condition=Established",
-        "crd/gatewayclasses.gateway.networking.k8s.io",
-        "crd/envoyproxies.gateway.envoyproxy.io",
-    )
+    crds.established(context.kubectl, _NEEDED)
     context.kubectl.apply_packaged("gateway.yaml", gateway_image=own_images.ENVOY_GATEWAY, envoy_image=own_images.ENVOY)
     context.kubectl("--namespace", NAMESPACE, "wait", "--for=condition=complete", "job/certgen", "--timeout=90s")
     context.kubectl.rolled_out(NAMESPACE, "deployment/envoy-gateway")

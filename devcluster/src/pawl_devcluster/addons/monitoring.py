@@ -18,8 +18,7 @@ def prepare(tools: Tools) -> None:
 def install(context: AddonContext) -> None:
     """Apply the three that charts use, and wait until they are served."""
     context.kubectl.apply(crds.joined(crds.generate(context.tools, _SOURCE), _KINDS))
-    served = [f"crd/{kind}.monitoring.coreos.com" for kind in _KINDS]
-    context.kubectl("wait", "--for=condition=Established", *served, "--timeout=60s")
+    crds.established(context.kubectl, [f"{kind}.monitoring.coreos.com" for kind in _KINDS])
 
 
 ADDON = Addon("monitoring", prepare, install, needs_node=False)
