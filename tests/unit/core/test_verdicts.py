@@ -9,12 +9,13 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pawl.api.rollout_status import ReleasePlan
+from pawl.comparison import question_of
 from pawl.evidence import DroppedGroup, Flaw, MetricEvidence, ReleaseEvidence
 from pawl.gateway import CounterSeries, GatewayCounters
 from pawl.hard_limits import WorkloadHealth
 from pawl.margins import MetricDefault, harm_margin, least_users, resolved, share_margin
 from pawl.stats.ratio import PairedDifference, RatioSums
-from pawl.verdicts import Observations, judge, question_of
+from pawl.verdicts import Observations, judge
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 LATENCY = {"name": "latency", "role": "Guardrail", "direction": "Lower", "margin": {"relative": "30%"}}

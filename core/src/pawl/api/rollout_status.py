@@ -54,6 +54,10 @@ class ReleasePlan(ApiModel):
     mode: TrafficMode
     """mode in which traffic is split."""
 
+    def weight_of(self, step: int) -> int:
+        """Return the candidate's share in ``step`` in percent (0 for step 0): setWeight, less bake.stableShare."""
+        return min(self.steps[step - 1].set_weight, 100 - self.bake.stable_share) if step > 0 else 0
+
 
 class StableStatus(ApiModel):
     """The one truth of what is live."""

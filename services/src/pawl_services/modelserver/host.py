@@ -8,7 +8,8 @@ import structlog
 
 from pawl.errors import InvalidArtifact
 from pawl_services.modelserver.metrics import ModelMetrics
-from pawl_services.modelserver.runtime import LoadError, Runtime, load_runtime
+from pawl_services.modelserver.runtime import LoadError, Runtime
+from pawl_services.modelserver.runtimes import load_runtime
 from pawl_services.modelserver.settings import ModelServerSettings
 from pawl_services.modelserver.source import verified_directory
 

@@ -1,11 +1,9 @@
-"""What every runtime of a model offers to the server, and how one is chosen."""
+"""What every runtime of a model offers to the server."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
 
-from pawl_services.modelserver.settings import ModelServerSettings
 from pawl_services.modelserver.tensors import Tensor, TensorSpec
 
 
@@ -37,15 +35,3 @@ class Runtime(Protocol):
     def infer(self, inputs: dict[str, Tensor], outputs: Sequence[str]) -> list[Tensor]:
         """Answer one request with the `outputs` asked for, all when empty; raises PredictionError."""
         ...
-
-
-def load_runtime(settings: ModelServerSettings, directory: Path) -> Runtime:
-    """Load the model that lies in `directory`; blocks, and raises LoadError."""
-    # Each runtime is imported only where it is used: an image need not carry the other one's libraries.
-    if settings.runtime == "onnx":
-        from pawl_services.modelserver.onnx_runtime import OnnxRuntime
-
-        return OnnxRuntime(directory, settings.threads)
-    from pawl_services.modelserver.python_runtime import PythonRuntime
-
-    return PythonRuntime(settings.entrypoint, directory)

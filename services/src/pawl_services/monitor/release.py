@@ -12,7 +12,6 @@ from pawl.durations import parse_duration
 from pawl.evidence import BY_REQUEST, CANDIDATE, STABLE
 from pawl.margins import ACCURACY, KNOWN_METRICS, LATENCY, MIRRORED_METRICS, SATISFACTION
 from pawl.rates import parse_percent
-from pawl.verdicts import weight_of
 from pawl_services.monitor.accumulate import Questions
 from pawl_services.monitor.scoring.labels import DEFAULT_RULES
 from pawl_services.monitor.scoring.registry import SCORERS
@@ -130,7 +129,7 @@ def live_release(rollout: Rollout, components: Mapping[tuple[str, str], Componen
         started=round(status.started_at.timestamp() * 1_000_000),
         window=_micros(analysis.window),
         delay=_micros(analysis.label_delay),
-        weights=tuple(weight_of(status.plan, step) for step in range(1, len(status.plan.steps) + 1)),
+        weights=tuple(status.plan.weight_of(step) for step in range(1, len(status.plan.steps) + 1)),
         mode=status.plan.mode,
         pairing=analysis.pairing.mode,
         metrics=metrics,

@@ -3,9 +3,10 @@
 from datetime import datetime
 
 from pawl.api.rollout_status import MAX_EVIDENCE, EvidenceStatus, RolloutStatus
+from pawl.comparison import MetricJudgement
 from pawl.durations import parse_duration
 from pawl.hard_limits import WorkloadHealth
-from pawl.verdicts import Judgement, MetricJudgement, Observations, judge
+from pawl.verdicts import Judgement, Observations, judge
 from pawl_operator.kinds.rollout.conditions import Value, set_condition, truth
 from pawl_operator.kinds.rollout.draft import Draft
 from pawl_operator.kinds.rollout.reasons import Reason

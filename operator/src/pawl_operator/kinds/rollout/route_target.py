@@ -9,7 +9,6 @@ status be lost, the route still tells that releases took place. A rollback keeps
 from fractions import Fraction
 
 from pawl.api.rollout_status import RolloutStatus
-from pawl.verdicts import weight_of
 from pawl_operator.kinds.rollout.actions import PatchRoute
 from pawl_operator.kinds.rollout.draft import Draft
 from pawl_operator.kinds.rollout.snapshot import CANDIDATE, STABLE, RouteBackend, RouteState
@@ -70,7 +69,7 @@ def last_number(status: RolloutStatus) -> int:
 
 def step_weight(draft: Draft, step: int) -> int:
     """Return the candidate's share in a step of the frozen plan."""
-    return weight_of(draft.release.plan, step)
+    return draft.release.plan.weight_of(step)
 
 
 def matches(route: RouteState, wanted: PatchRoute) -> bool:
