@@ -1,6 +1,7 @@
 """The types accept exactly what a real API server accepts; at least 30 % of the objects have one field made wrong."""
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -57,7 +58,7 @@ class Judges:
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
-def test_types_and_api_server_agree(kind: Kind, apiserver: ApiServer, capsys: pytest.CaptureFixture[str]) -> None:
+def test_types_and_api_server_agree(kind: Kind, apiserver: ApiServer, figure: Callable[[str], None]) -> None:
     judges = Judges(kind, apiserver)
 
     @settings(SETTINGS, max_examples=EXAMPLES)
@@ -73,8 +74,7 @@ def test_types_and_api_server_agree(kind: Kind, apiserver: ApiServer, capsys: py
                 judges.seen["made wrong, refused"] += 1
 
     agree()
-    with capsys.disabled():
-        print(f"\n  {kind.name}: " + ", ".join(f"{count} {word}" for word, count in sorted(judges.seen.items())))
+    figure(f"parity, {kind.name}: " + ", ".join(f"{count} {word}" for word, count in sorted(judges.seen.items())))
     assert judges.seen["made wrong, refused"] >= WRONG_SHARE * judges.seen.total()
 
 

@@ -1,5 +1,6 @@
 """The demo ends as it says, and its report holds what the releases went through."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -30,8 +31,11 @@ def test_the_twin_passed_every_step_and_none_without_a_pass(releases: dict[str, 
     assert [step["verdict"] for step in steps.values()] == ["Pass"] * len(WEIGHTS)
 
 
-def test_every_weight_was_seen_on_the_route(releases: dict[str, Json]) -> None:
-    assert [step["verifiedWeight"] for step in releases["a"]["steps"].values()] == WEIGHTS
+def test_every_weight_was_seen_on_the_route(releases: dict[str, Json], figure: Callable[[str], None]) -> None:
+    steps, shares = releases["a"]["steps"], releases["a"]["shares"]
+    people = (f"{share['candidate_people']} of {share['people']}" for share in shares.values())
+    figure(f"HashedBucket: asked {WEIGHTS} %, people on the candidate {', '.join(people)}")
+    assert [step["verifiedWeight"] for step in steps.values()] == WEIGHTS
 
 
 def test_metrics_were_said_to_be_unavailable_while_prometheus_was_down(releases: dict[str, Json]) -> None:
@@ -39,7 +43,9 @@ def test_metrics_were_said_to_be_unavailable_while_prometheus_was_down(releases:
 
 
 @pytest.mark.parametrize("key", ["a", "b", "d", "e"])
-def test_nothing_was_lost(releases: dict[str, Json], key: str) -> None:
+def test_nothing_was_lost(releases: dict[str, Json], key: str, figure: Callable[[str], None]) -> None:
+    sent = sum(share["requests"] for share in releases[key]["shares"].values())
+    figure(f"release {key}: {releases[key]['requestsLost']} requests lost, {sent} answered in its steps")
     assert releases[key]["requestsLost"] == 0
 
 
@@ -59,12 +65,13 @@ def test_bad_versions_were_taken_back_for_the_right_reason(
     ("key", "promise"), [("b", FROM_EVIDENCE), ("c", FROM_CRASH), ("d", FROM_EVIDENCE), ("e", FROM_EVIDENCE)]
 )
 def test_the_way_back_took_no_longer_than_promised(
-    releases: dict[str, Json], key: str, promise: tuple[str, float]
+    releases: dict[str, Json], key: str, promise: tuple[str, float], figure: Callable[[str], None]
 ) -> None:
     """By the stamps that the product itself gives: first harm, first evidence, route seen back at stable."""
     span, most = promise
     seconds = releases[key]["timing"][span]
     assert seconds is not None
+    figure(f"release {key}: {span} {seconds:.1f} s, promised within {most:g} s")
     assert 0 <= seconds <= most
 
 

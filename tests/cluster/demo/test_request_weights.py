@@ -7,7 +7,7 @@ million.
 
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -62,7 +62,7 @@ def ask(client: httpx.Client, number: int, deadline: float) -> str:
     return answer.headers.get("x-pawl-arm", "unmarked") if answer.status_code == httpx.codes.OK else str(answer)
 
 
-def test_share_within_two_points_of_the_weight(plain: Stand) -> None:
+def test_share_within_two_points_of_the_weight(plain: Stand, figure: Callable[[str], None]) -> None:
     def verified() -> bool:
         traffic = (
             plain.kube.get("rollouts.pawl.dev", NAME, "-n", install.NAMESPACE).get("status", {}).get("traffic", {})
@@ -78,6 +78,6 @@ def test_share_within_two_points_of_the_weight(plain: Stand) -> None:
         # The gateway's status may be a moment ahead of its proxy; what was asked before it followed would not count.
         install.wait_for("the candidate's first answer", lambda: ask(client, 0, deadline) == "candidate", 120)
         seen = Counter(pool.map(lambda number: ask(client, number, deadline), range(REQUESTS)))
-    print(f"asked {WEIGHT} %, seen {100 * seen['candidate'] / REQUESTS:.2f} % of {REQUESTS} requests")
+    figure(f"RequestWeights: asked {WEIGHT} %, seen {100 * seen['candidate'] / REQUESTS:.2f} % of {REQUESTS} requests")
     assert set(seen) == {"candidate", "stable"}, seen
     assert abs(100 * seen["candidate"] / REQUESTS - WEIGHT) <= 2, seen
