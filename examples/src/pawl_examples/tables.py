@@ -90,7 +90,12 @@ def exposed(record: ReleaseRecord, rows: Iterable[Row]) -> tuple[int, int]:
 
 def evidence_text(step: StepRecord) -> str:
     """The evidence of a step in a cell: each metric's estimate, interval and people."""
-    return "\n".join(_one_evidence(name, one) for name, one in sorted(step.evidence.items())) or "-"
+    return "\n".join(_one_evidence(name, one) for name, one in _told(step)) or "-"
+
+
+def _told(step: StepRecord) -> list[tuple[str, Json]]:
+    """The metrics of which there is evidence, by name; a version may go back before there is any."""
+    return [(name, one) for name, one in sorted(step.evidence.items()) if one.get("estimate")]
 
 
 def _model_row(model: Json) -> tuple[str, ...]:
@@ -108,7 +113,7 @@ def _model_row(model: Json) -> tuple[str, ...]:
 
 
 def _step_row(release: str, seen: Share, number: int, step: StepRecord) -> tuple[str, ...]:
-    detectable = "\n".join(_short(one.get("detectable")) for _, one in sorted(step.evidence.items()))
+    detectable = "\n".join(_short(one.get("detectable")) for _, one in _told(step))
     return (
         release,
         str(number),
