@@ -18,7 +18,7 @@ K = TypeVar("K", bound=Hashable)
 log = structlog.get_logger(__name__)
 
 
-class RunCut(TimeoutError):  # noqa: N818 - reads as what happened
+class RunCutError(TimeoutError):
     """A run was cut at the queue's deadline, wherever it was; the handler itself never hears of that."""
 
 
@@ -27,8 +27,8 @@ class WorkQueue(Generic[K]):
 
     A handler that raises is run again after `base * 2**failures` seconds, at most `cap`, with half of it jitter.
     `cap` stays small on purpose: a rollback may be what is being retried. A run longer than `deadline` seconds is
-    cancelled and counts as a failure; `on_error` hears of it as RunCut. More than `limit` different keys are refused
-    (`add` answers False).
+    cancelled and counts as a failure; `on_error` hears of it as RunCutError. More than `limit` different keys are
+    refused (`add` answers False).
     """
 
     def __init__(
@@ -111,7 +111,7 @@ class WorkQueue(Generic[K]):
             async with limit:
                 again = await self._handle(key)
         except Exception as error:  # noqa: BLE001 - one object's bug must not stop the others; it is counted and retried
-            cut = RunCut(f"not finished within {self._deadline:g} s")
+            cut = RunCutError(f"not finished within {self._deadline:g} s")
             self._failed(key, cut if limit.expired() and isinstance(error, TimeoutError) else error)
             return
         self._failures.pop(key, None)

@@ -14,7 +14,7 @@ from pawl_operator.kube.port import KubePort
 from pawl_operator.kube.resources import Ref, Resource
 from pawl_operator.kube.status import write_status
 from pawl_operator.metrics import OperatorMetrics
-from pawl_operator.queue import RunCut
+from pawl_operator.queue import RunCutError
 from pawl_operator.store import ObjectStore
 
 log = structlog.get_logger(__name__)
@@ -59,7 +59,7 @@ class Reconciler:
 
     def cut(self, ref: Ref, error: BaseException) -> None:
         """Log and count a pass that was cut at its deadline: a cancelled pass cannot do that itself."""
-        if isinstance(error, RunCut):
+        if isinstance(error, RunCutError):
             self._metrics.reconcile_errors.labels(ref.resource.kind, "DeadlineExceeded").inc()
             log.error("pass cut", object=str(ref), error=str(error))
 

@@ -13,7 +13,7 @@ from pawl_operator.kinds.outcome import outcome_of
 from pawl_operator.kube.port import Object
 from pawl_operator.kube.resources import ROLLOUTS, Ref
 from pawl_operator.metrics import OperatorMetrics
-from pawl_operator.queue import RunCut
+from pawl_operator.queue import RunCutError
 from pawl_operator.reconcile import Reconciler
 from pawl_operator.runtime import build_runtime
 from pawl_operator.settings import read_settings
@@ -157,7 +157,7 @@ async def test_an_unavailable_api_writes_nothing() -> None:
 async def test_a_pass_that_is_cut_is_logged_and_counted_and_other_failures_not_twice() -> None:
     found, _, _, metrics = reconciler(None)
     with capture_logs() as logs:
-        found.cut(REF, RunCut("not finished within 60 s"))
+        found.cut(REF, RunCutError("not finished within 60 s"))
         found.cut(REF, DependencyUnavailable("503"))
     assert [(entry["event"], entry["object"]) for entry in logs] == [("pass cut", str(REF))]
     counted = b'pawl_operator_reconcile_errors_total{error="DeadlineExceeded",kind="Rollout"} 1.0'
@@ -168,5 +168,5 @@ async def test_the_running_operator_hears_of_passes_that_are_cut() -> None:
     settings = read_settings({"PAWL_POD_NAME": "me"})
     runtime = build_runtime(settings, OneObject({"metadata": {}}), OperatorMetrics(), Health())  # type: ignore[arg-type]
     with capture_logs() as logs:
-        runtime.queue._failed(REF, RunCut("not finished within 60 s"))
+        runtime.queue._failed(REF, RunCutError("not finished within 60 s"))
     assert "pass cut" in [entry["event"] for entry in logs]

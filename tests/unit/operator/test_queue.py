@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from virtual_loop import run_virtual
 
-from pawl_operator.queue import RunCut, WorkQueue
+from pawl_operator.queue import RunCutError, WorkQueue
 
 Handler = Callable[[str], Awaitable[float | None]]
 
@@ -143,7 +143,7 @@ def test_who_listens_can_tell_a_run_that_was_cut_from_one_that_gave_up() -> None
     run_virtual(working(handle, 70, fill, on_error=hear, deadline=60.0))
     assert heard == [
         ("late", TimeoutError, "the handler's own"),
-        ("stuck", RunCut, "not finished within 60 s"),
+        ("stuck", RunCutError, "not finished within 60 s"),
     ]
 
 
