@@ -47,7 +47,7 @@ def releases_table(outcomes: Sequence[Outcome], rows: Sequence[Row]) -> Table:
         "release",
         "step",
         "asked",
-        "on route",
+        "verified",
         "people seen",
         "requests seen",
         "verdict",

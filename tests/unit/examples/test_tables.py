@@ -58,7 +58,7 @@ def test_steps_show_asked_and_seen_share_with_evidence() -> None:
 
 def test_a_step_that_never_held_has_no_weight_on_the_route() -> None:
     table = releases_table([Outcome(SLOW, replace(RECORD, steps={1: StepRecord(10)}))], [])
-    assert table.rows[0][table.columns.index("on route")] == "-"
+    assert table.rows[0][table.columns.index("verified")] == "-"
 
 
 def test_bad_versions_show_times_exposure_and_loss() -> None:
