@@ -17,6 +17,7 @@ from pawl_operator.kinds.rollout.snapshot import (
     WorkloadState,
 )
 
+WARMS_WITHIN = timedelta(seconds=3)
 START = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
 
 
@@ -81,13 +82,28 @@ class RolloutCluster:
         self.policy_answer: str | None = None
         """What the gateway says of the policy: see `RolloutSnapshot.sticky_refusal`."""
         self.weights: list[tuple[datetime, int]] = []
+        self.places: tuple[int, ...] = ()
+        """The weights of our places as they stand on the route."""
+        self.warm_since: list[datetime | None] = []
+        """Of each place: since when the gateway has what it needs to send anything there."""
+        self.cold_starts: list[tuple[datetime, int]] = []
+        """The operator's own changes that sent people to a place which was not warm, and which place."""
 
-    def set_route(self, backends: tuple[RouteBackend, ...]) -> None:
-        """Write the route."""
+    def set_route(self, backends: tuple[RouteBackend, ...], places: tuple[int, ...] | None = None) -> list[int]:
+        """Write the route; without `places` the weights stand there as they are. Returns the places that begin to get
+        traffic and are not warm.
+        """
+        served = _served(self.places)
         self.backends = backends
+        self.places = tuple(entry.weight for entry in backends if entry.ours) if places is None else places
         self.route_generation += 1
         self.route_changed = self.now
-        self.weights.append((self.now, self.candidate_weight))
+        if not self.weights or self.weights[-1][1] != self.candidate_weight:
+            self.weights.append((self.now, self.candidate_weight))
+        before = [*self.warm_since, None, None]
+        self.warm_since = [(before[i] or self.now) if weight else None for i, weight in enumerate(self.places)]
+        warm = [since is not None and since <= self.now - WARMS_WITHIN for since in self.warm_since]
+        return [place for place in sorted(_served(self.places) - served) if not warm[place]]
 
     @property
     def candidate_weight(self) -> int:
@@ -107,6 +123,8 @@ class RolloutCluster:
             resource_version=str(self.route_generation),
             backends=self.backends,
             mirrors=self.mirrors,
+            cold=self.places[1:] == (0,),
+            leads=len(self.places) == 2 and self.places[0] > self.places[1],
             accepted=True,
             resolved=all(self.pods[b.revision].service for b in self.backends if b.revision in self.pods),
             observed=self.gateway_up and self.now >= self.route_changed + self.programs_after,
@@ -141,7 +159,8 @@ class RolloutCluster:
     def fingerprint(self) -> object:
         """Everything that a pass may change."""
         pods = tuple((n, p.replicas, p.full, p.service, p.wanted.owned) for n, p in sorted(self.pods.items()))
-        return (self.status, self.backends, self.mirrors, self.policy, self.claim, frozenset(self.finalizers), pods)
+        route = (self.backends, self.places, self.mirrors)
+        return (self.status, route, self.policy, self.claim, frozenset(self.finalizers), pods)
 
     def _ensure(self, action: act.EnsureWorkload) -> None:
         had = self.pods.get(action.revision)
@@ -163,6 +182,13 @@ class RolloutCluster:
         )
         services = [backend.service for _, backend, _ in arms] if patch.mirror_percent else []
         mirrors = tuple(RouteMirror(service, patch.mirror_percent) for service in services)
-        if (wanted, mirrors) != (self.backends, self.mirrors):
+        warm = {0: (1, 999_999), 100: (999_999, 1)}
+        places = (patch.weight, 100 - patch.weight)
+        places = places if patch.plain else warm.get(patch.weight, places)
+        if (wanted, mirrors, places) != (self.backends, self.mirrors, self.places):
             self.mirrors = mirrors
-            self.set_route(wanted)
+            self.cold_starts += [(self.now, place) for place in self.set_route(wanted, places)]
+
+
+def _served(places: tuple[int, ...]) -> set[int]:
+    return {place for place, weight in enumerate(places) if weight * 10_000 > sum(places)}

@@ -24,7 +24,8 @@ class Transition:
 class StepRecord:
     """One step of a release: the weight asked (percent), the last verdict, and the last evidence by metric.
 
-    `verified_weight` is what the operator saw on the route while the step held, None where the step never began.
+    `verified_weight` is what the operator saw on the route while the step held, None where the step never began;
+    `on_route` are the weights (candidate, stable) that the HTTPRoute itself carried meanwhile, one after the other.
     """
 
     weight: int
@@ -32,6 +33,7 @@ class StepRecord:
     evidence: dict[str, Json] = field(default_factory=dict)
     verdicts: list[str] = field(default_factory=list)
     verified_weight: int | None = None
+    on_route: list[tuple[int, int]] = field(default_factory=list)
 
 
 @dataclass

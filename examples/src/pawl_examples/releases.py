@@ -74,6 +74,9 @@ class Releases:
         return self._outcome(scenario, self.follower.history.releases[number], wrong)
 
     def _outcome(self, scenario: Scenario, record: ReleaseRecord | None, wrong: str) -> Outcome:
+        if record is not None:
+            for number, step in record.steps.items():
+                step.on_route = self.follower.weights.of(record.number, number)
         found = problems_of(scenario, record, self.traffic.ledger.rows(), self.times)
         return Outcome(scenario, record, (wrong, *found) if wrong else found)
 

@@ -85,4 +85,5 @@ def release_of(outcome: Outcome, rows: Sequence[Row]) -> Json:
 def step_of(step: StepRecord) -> Json:
     """One step as plain data."""
     known = asdict(step)
-    return {"weight": known.pop("weight"), "verifiedWeight": known.pop("verified_weight"), **known}
+    weights = {"verifiedWeight": known.pop("verified_weight"), "onRoute": known.pop("on_route")}
+    return {"weight": known.pop("weight"), **weights, **known}

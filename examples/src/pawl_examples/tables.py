@@ -42,12 +42,14 @@ def models_table(models: Iterable[Json]) -> Table:
 
 
 def releases_table(outcomes: Sequence[Outcome], rows: Sequence[Row]) -> Table:
-    """Step by step: weight asked and verified on the route, share seen, the last verdict and its evidence."""
+    """Step by step: weight asked, weights on the HTTPRoute (candidate : stable), share seen, the last verdict and its
+    evidence.
+    """
     columns = (
         "release",
         "step",
         "asked",
-        "verified",
+        "on the route",
         "people seen",
         "requests seen",
         "verdict",
@@ -118,7 +120,7 @@ def _step_row(release: str, seen: Share, number: int, step: StepRecord) -> tuple
         release,
         str(number),
         f"{step.weight} %",
-        "-" if step.verified_weight is None else f"{step.verified_weight} %",
+        " : ".join(str(weight) for weight in step.on_route[-1]) if step.on_route else "-",
         f"{seen.by_people:.0%} of {seen.people}",
         f"{seen.by_requests:.0%} of {seen.requests}",
         step.verdict or "-",

@@ -9,6 +9,7 @@ from pawl_examples.pace import Times
 
 Json = dict[str, Any]
 WEIGHTS = [10, 25, 50, 75, 100]
+WARM = [999_999, 1]
 TIMES = Times()
 FROM_EVIDENCE = ("t2-t1", TIMES.scrape + TIMES.interval + 5)
 FROM_CRASH = ("t2-t0", 10.0)
@@ -36,6 +37,9 @@ def test_every_weight_was_seen_on_the_route(releases: dict[str, Json], figure: C
     people = (f"{share['candidate_people']} of {share['people']}" for share in shares.values())
     figure(f"HashedBucket: asked {WEIGHTS} %, people on the candidate {', '.join(people)}")
     assert [step["verifiedWeight"] for step in steps.values()] == WEIGHTS
+    on_route = [step["onRoute"] for step in steps.values()]
+    figure(f"HTTPRoute: {on_route}")
+    assert on_route == [*([[weight, 100 - weight]] for weight in WEIGHTS[:-1]), [WARM, [100, 0]]]
 
 
 def test_metrics_were_said_to_be_unavailable_while_prometheus_was_down(releases: dict[str, Json]) -> None:

@@ -12,6 +12,7 @@ from pawl_examples.ledger import Ledger
 from pawl_examples.pace import Times
 from pawl_examples.releases import Candidate, Releases
 from pawl_examples.scenarios import Scenario, scenarios
+from pawl_examples.weights import Weights
 
 TWIN, SLOW, *_ = scenarios("image:twin")
 PLAN = {"steps": [{"setWeight": 10}, {"setWeight": 100}]}
@@ -33,7 +34,7 @@ class Script:
     """A follower whose history goes on by one state each time somebody waits in vain."""
 
     def __init__(self, states: list[Json]) -> None:
-        self.history = History("rollout/x")
+        self.history, self.weights = History("rollout/x"), Weights()
         self._states: Iterator[Json] = iter(states)
 
     def until(self, seen: Callable[[History], bool], seconds: float) -> bool:

@@ -41,6 +41,7 @@ RECORD = ReleaseRecord(
                 }
             },
             verified_weight=9,
+            on_route=[(90, 910), (9, 91)],
         )
     },
     rollback={"release": 2, "cause": "HarmProven", "t0": stamp(1), "t1": stamp(5), "t2": stamp(6.5)},
@@ -51,14 +52,14 @@ ROWS = [row("ann", "candidate", 2), row("ann", "candidate", 3), row("bob", "stab
 def test_steps_show_asked_and_seen_share_with_evidence() -> None:
     table = releases_table([Outcome(SLOW, RECORD)], ROWS)
     [cells] = table.rows
-    assert cells[:4] == ("b r2", "1", "10 %", "9 %")
+    assert cells[:4] == ("b r2", "1", "10 %", "9 : 91")
     assert cells[4] == "67% of 3"
     assert cells[6:] == ("Fail", "latency -0.900 [-1.000, -0.800] n 30", "0.200")
 
 
 def test_a_step_that_never_held_has_no_weight_on_the_route() -> None:
     table = releases_table([Outcome(SLOW, replace(RECORD, steps={1: StepRecord(10)}))], [])
-    assert table.rows[0][table.columns.index("verified")] == "-"
+    assert table.rows[0][table.columns.index("on the route")] == "-"
 
 
 def test_bad_versions_show_times_exposure_and_loss() -> None:

@@ -1,6 +1,7 @@
 """The patch of a route rule: what we write, and everything of other people's that must stay as it is."""
 
 import copy
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 
 from pawl_operator.kinds.rollout.actions import Backend, PatchRoute
 from pawl_operator.kinds.rollout.route_target import matches
+from pawl_operator.kinds.rollout.snapshot import RouteState
 from pawl_operator.traffic.filters import Mark, marked, read_marks, unmarked
 from pawl_operator.traffic.httproute import Ownership, patch_for, read_state
 
@@ -48,6 +50,11 @@ def patched(found: dict[str, Any], wish: PatchRoute, ownership: Ownership = OURS
     return result
 
 
+def own(state: RouteState) -> RouteState:
+    """As if the marks named the Rollout that looks: `OURS` has no uid."""
+    return replace(state, backends=tuple(replace(entry, own_mark=True) for entry in state.backends))
+
+
 def shape(found: dict[str, Any]) -> list[tuple[str, int]]:
     return [(entry["name"], entry.get("weight", 1)) for entry in found["spec"]["rules"][1]["backendRefs"]]
 
@@ -82,15 +89,43 @@ def test_outside_a_release_stable_has_it_all_in_both_places() -> None:
     assert state is not None
     assert [(entry.service, entry.arm) for entry in state.ours] == [("chat-aaaaaaaaaa", "stable")]
     assert state.candidate_share(STABLE.revision) == 100
+    assert not state.leads
+
+
+def test_stable_alone_may_lead_in_the_first_place_and_is_told_apart_there() -> None:
+    wish = wanted(100, candidate=None)
+    alone = patched(patched(route([]), replace(wanted(100), plain=True)), wish)
+    assert shape(alone) == [("chat-aaaaaaaaaa", 999_999), ("chat-aaaaaaaaaa", 1)]
+    state = read_state(alone, "infer", OURS)
+    assert state is not None
+    assert state.leads
+    assert not state.cold
+    assert matches(own(state), wish)
+    assert not matches(own(state), wanted(0, candidate=None))
 
 
 @pytest.mark.parametrize(("weight", "written"), [(0, (1, 999_999)), (1, (1, 99)), (99, (99, 1)), (100, (999_999, 1))])
-def test_no_arm_ever_has_weight_0_and_its_share_reads_as_meant(weight: int, written: tuple[int, int]) -> None:
+def test_an_arm_without_traffic_is_kept_warm_and_its_share_reads_as_meant(
+    weight: int, written: tuple[int, int]
+) -> None:
     found = patched(route([]), wanted(weight))
     assert tuple(entry[1] for entry in shape(found)) == written
     state = read_state(found, "infer", OURS)
     assert state is not None
     assert state.candidate_share(CANDIDATE.revision) == weight
+    assert not state.cold
+
+
+def test_all_traffic_reads_100_and_0_where_stable_may_go_cold() -> None:
+    wish = replace(wanted(100), plain=True)
+    found = patched(patched(route([]), wanted(100)), wish)
+    assert shape(found) == [("chat-bbbbbbbbbb", 100), ("chat-aaaaaaaaaa", 0)]
+    state = read_state(found, "infer", OURS)
+    assert state is not None
+    assert state.cold
+    assert matches(own(state), wish)
+    assert matches(own(state), wanted(100)), "how 100 percent is written is no drift"
+    assert patch_for(found, "infer", wish, OURS) == []
 
 
 def test_a_rule_that_says_it_already_is_not_patched() -> None:

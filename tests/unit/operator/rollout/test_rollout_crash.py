@@ -40,6 +40,12 @@ def harmful(world: RolloutWorld) -> None:
     world.run(lambda w: w.status.release.state == "RolledBack", 20 * DAY)
 
 
+def harmful_at_the_end(world: RolloutWorld) -> None:
+    world.run(lambda w: w.status.release.state == "Baking" and w.places == (100, 0), 20 * DAY)
+    world.crash("new")
+    world.run(lambda w: w.status.release.state == "RolledBack" and w.places == (1, 999_999), 20 * DAY)
+
+
 def superseded(world: RolloutWorld) -> None:
     world.run(lambda w: w.status.release.step == 1 and w.status.release.step_started_at is not None, 20 * DAY)
     world.candidate("newer")
@@ -52,10 +58,14 @@ def deleted(world: RolloutWorld) -> None:
     world.run(lambda w: w.gone, DAY)
 
 
+STORIES = [harmless, harmful, harmful_at_the_end, superseded, deleted]
+
+
 def play(story: Callable[[RolloutWorld], None], fatal: int = -1, survived: int = 0) -> Killed:
     world = Killed(spec(steps=STEPS, bake={"duration": "1h"}), users_per_hour=2000.0)
     world.fatal, world.survived = fatal, survived
     world.run(lambda w: w.status.stable is not None, DAY)
+    world.cold_starts.clear()
     world.candidate("new")
     world.settle()
     story(world)
@@ -85,7 +95,7 @@ def raised(world: RolloutWorld) -> list[tuple[datetime, int]]:
     return [(at, weight) for at, weight in world.weights if weight]
 
 
-@pytest.mark.parametrize("story", [harmless, harmful, superseded, deleted], ids=lambda story: story.__name__)
+@pytest.mark.parametrize("story", STORIES, ids=lambda story: story.__name__)
 def test_a_kill_anywhere_changes_nothing_in_the_end(story):
     calm = play(story)
     wanted = outcome(calm)
@@ -99,6 +109,7 @@ def test_a_kill_anywhere_changes_nothing_in_the_end(story):
     for fatal, survived in kills:
         world = play(story, fatal, survived)
         assert outcome(world) == wanted, f"killed in pass {fatal} after {survived} actions"
+        assert world.cold_starts == [], f"people met a place that was not warm after a kill in pass {fatal}"
         for (before, _), (after, weight) in pairwise(raised(world)):
             assert after - before >= HOLD or weight == 10, f"weight {weight} came early after a kill in pass {fatal}"
 

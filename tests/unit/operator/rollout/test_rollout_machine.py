@@ -26,6 +26,7 @@ class Anything(RuleBasedStateMachine):
         super().__init__()
         self.world = RolloutWorld(spec(steps=STEPS, bake={"duration": "5h"}, **MATCH), users_per_hour=30.0)
         self.world.run(lambda w: w.status.stable is not None, timedelta(hours=1))
+        self.world.cold_starts.clear()
         self.lost = False
         self.checked = 0
         self.excused = False
@@ -183,6 +184,11 @@ class Anything(RuleBasedStateMachine):
         assert rested.status == self.world.status
         assert rested.events == ()
         assert rested.actions == () or not _changes(self.world, rested)
+
+    @invariant()
+    def nobody_is_sent_where_the_gateway_is_not_ready_for_it(self) -> None:
+        # Where a person wrote the weights, it may well have been.
+        assert self.excused or self.world.cold_starts == []
 
     @invariant()
     def stable_is_always_there_to_answer(self) -> None:

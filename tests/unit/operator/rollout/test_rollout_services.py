@@ -57,8 +57,8 @@ def test_a_rollback_does_not_wait_for_a_service_of_the_candidate_that_nobody_can
     world.run(lambda w: w.status.release.state == "RolledBack", timedelta(minutes=1))
     assert world.status.rollback.t2 is not None
     assert [b.revision for b in world.backends] == [world.revision("old")]
-    weights = [weight for at, weight in world.weights if at >= world.status.rollback.t1]
-    assert weights == [0, 0], "both arms at stable first, then stable alone"
+    patches = [a for plan in world.plans for a in plan.actions if isinstance(a, act.PatchRoute)][-2:]
+    assert [p.candidate is None for p in patches] == [False, True], "both arms at stable first, then stable alone"
 
 
 def test_stable_is_repaired_during_a_rollback_too() -> None:

@@ -186,8 +186,9 @@ def test_a_newer_candidate_waits_until_traffic_is_back_at_stable():
     assert not world.status.rejected
     world.run(lambda w: w.candidate_weight > 0, timedelta(hours=1))
     assert {b.revision for b in world.backends} == {newer, world.revision("old")}
-    weights = [weight for _, weight in world.weights]
-    assert weights[-3:-1] == [0, 0], "weight 0 first, then stable alone, then the newer one"
+    patches = [a for plan in world.plans for a in plan.actions if isinstance(a, act.PatchRoute)][-3:]
+    wanted = [(new, 0), (None, 0), (newer, 10)]
+    assert [(p.candidate.revision if p.candidate else None, p.weight) for p in patches] == wanted
     assert new not in world.pods
 
 

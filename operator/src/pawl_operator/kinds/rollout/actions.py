@@ -61,9 +61,10 @@ class Backend:
 
 @dataclass(frozen=True, slots=True)
 class PatchRoute:
-    """Make our rule carry exactly [candidate, stable] with weights (weight, 100 - weight), or [stable] with 100 when
+    """Make our rule carry exactly [candidate, stable] with weights (weight, 100 - weight), or stable in both places if
     candidate is None.
 
+    Weights 0 and 100 leave a trickle on the other place, which keeps it warm; ``plain``: 100 is written as 100 and 0.
     Each backendRef gets header filters x-pawl-rollout, -arm, -revision, -release, -step. ``step`` 0 marks a route that
     is out of every step: a rollback, or no release. ``mirror_percent`` 0 removes our mirrors; otherwise one mirror to
     each arm's Service.
@@ -75,6 +76,7 @@ class PatchRoute:
     release: int
     step: int
     mirror_percent: int = 0
+    plain: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,6 +46,12 @@ def unverified_for(draft: Draft) -> timedelta:
     return draft.now - had.last_transition_time if had is not None and had.status == "False" else timedelta(0)
 
 
+def verified_for(draft: Draft) -> timedelta:
+    """Return for how long the gateway has confirmed the route as it was wanted; 0 while it does not."""
+    had = condition(draft.status, "TrafficVerified")
+    return draft.now - had.last_transition_time if had is not None and had.status == "True" else timedelta(0)
+
+
 def wake_for_route(draft: Draft) -> None:
     """Look again soon while the gateway takes the route over, and less often once that takes long."""
     draft.wake(SOON if unverified_for(draft) < PATIENCE else LATER)

@@ -8,17 +8,15 @@ from pawl_operator.kinds.rollout.actions import (
     FINALIZER,
     DeleteWorkload,
     EnsureWorkload,
-    PatchRoute,
     ReleaseClaim,
     RemoveFinalizer,
 )
 from pawl_operator.kinds.rollout.conditions import wake_for_route
 from pawl_operator.kinds.rollout.draft import Draft
 from pawl_operator.kinds.rollout.reasons import Reason
-from pawl_operator.kinds.rollout.route_target import last_number, matches, serves_stable_only
+from pawl_operator.kinds.rollout.route_target import alone, matches, serves_stable_only
 from pawl_operator.kinds.rollout.snapshot import RouteState
 from pawl_operator.kinds.rollout.upkeep import keep_stable, outlives, restore_stable
-from pawl_operator.kinds.rollout.versions import backend
 
 PATIENCE = timedelta(minutes=5)
 """A gateway that does not answer must not block the deletion of a namespace."""
@@ -49,13 +47,12 @@ def depart(draft: Draft) -> None:
 
 def _hand_back(draft: Draft, route: RouteState) -> str:
     """Send all traffic to stable; return what is still to come, empty when the gateway has confirmed it."""
-    stable, number = draft.stable, last_number(draft.status)
-    wanted = PatchRoute(None, backend(stable.revision, stable.service), weight=0, release=number, step=0)
+    revision, wanted = draft.stable.revision, alone(draft)
     if not matches(route, wanted):
         draft.act(wanted)
-    elif serves_stable_only(route, stable.revision):
+    elif serves_stable_only(route, revision):
         return ""
-    return f"the route is verified at stable {stable.revision}"
+    return f"the route is verified at stable {revision}"
 
 
 def _hand_over(draft: Draft) -> str:

@@ -11,10 +11,10 @@ our own unfinished rollback    go on with it (the step mark 0 tells it from a pe
 
 from enum import Enum, auto
 
-from pawl_operator.kinds.rollout.conditions import set_condition, wake_for_route
+from pawl_operator.kinds.rollout.conditions import set_condition, verified_for, wake_for_route
 from pawl_operator.kinds.rollout.draft import SOON, Draft
 from pawl_operator.kinds.rollout.reasons import Reason
-from pawl_operator.kinds.rollout.route_target import matches, on_route, target
+from pawl_operator.kinds.rollout.route_target import FULL, SETTLING, matches, target
 from pawl_operator.kinds.rollout.snapshot import RouteState
 
 MOST_RESTORES = 5
@@ -51,7 +51,7 @@ def look(draft: Draft, route: RouteState) -> Sight:
 
 def correct(draft: Draft, route: RouteState, sight: Sight) -> None:
     """Act on what was seen, where it is a change of the route or a pause; verified and waiting need nothing here."""
-    if sight is Sight.TO_PATCH:
+    if sight is Sight.TO_PATCH or (sight is Sight.VERIFIED and _lets_go(draft, route)):
         draft.act(target(draft))
         draft.wake(SOON)
     elif sight is Sight.CHANGED:
@@ -61,13 +61,18 @@ def correct(draft: Draft, route: RouteState, sight: Sight) -> None:
     _report(draft, route, sight)
 
 
+def _lets_go(draft: Draft, route: RouteState) -> bool:
+    """Return whether stable's place shall go cold now; comes back when it is time."""
+    if route.cold or draft.status.traffic.desired < FULL:
+        return False
+    draft.wake(SETTLING - verified_for(draft))
+    return target(draft).plain
+
+
 def _own_rollback(draft: Draft, route: RouteState) -> bool:
     release = draft.release
-    return (
-        on_route(route, release.revision)
-        and route.candidate_share(release.revision) == 0
-        and all(entry.step == 0 and entry.release == release.number for entry in route.ours)
-    )
+    marked = bool(route.ours) and all(entry.step == 0 and entry.release == release.number for entry in route.ours)
+    return marked and route.candidate_share(release.revision) == 0
 
 
 def _restore(draft: Draft) -> None:

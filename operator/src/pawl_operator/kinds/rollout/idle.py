@@ -1,10 +1,10 @@
 """No release on its way: keep the route at stable, and begin the next one when the spec names a new candidate."""
 
-from pawl_operator.kinds.rollout.conditions import set_condition, truth
+from pawl_operator.kinds.rollout.conditions import set_condition, truth, verified_for
 from pawl_operator.kinds.rollout.draft import LATER, SOON, Draft
 from pawl_operator.kinds.rollout.pinning import keep_policy
 from pawl_operator.kinds.rollout.reasons import Reason
-from pawl_operator.kinds.rollout.route_target import alone, matches, serves_stable_only
+from pawl_operator.kinds.rollout.route_target import SETTLING, alone, matches, serves_stable_only
 from pawl_operator.kinds.rollout.snapshot import RouteState
 from pawl_operator.kinds.rollout.start import start
 from pawl_operator.kinds.rollout.upkeep import answers, ready, remove_leftovers
@@ -17,7 +17,9 @@ def idle(draft: Draft, route: RouteState) -> None:
     if not matches(route, wanted):
         draft.act(wanted)
         draft.wake(SOON)
-    settled = serves_stable_only(route, draft.stable.revision)
+    elif route.leads:
+        draft.wake(SETTLING - verified_for(draft))
+    settled = matches(route, wanted) and serves_stable_only(route, draft.stable.revision)
     set_condition(
         draft,
         "TrafficVerified",
@@ -63,7 +65,7 @@ def _consider(draft: Draft, route: RouteState, candidate: Version) -> None:
 
 def _start_when_stable(draft: Draft, route: RouteState, candidate: Version) -> None:
     draft.wake(LATER)
-    if not serves_stable_only(route, draft.stable.revision):
+    if route.leads or not serves_stable_only(route, draft.stable.revision):
         draft.say(Reason.NOT_PROGRAMMED, f"candidate {candidate.revision} waits until the route is seen at stable")
     elif not ready(draft.seen.workloads.get(draft.stable.revision)):
         draft.say(Reason.STABLE_NOT_READY, f"candidate {candidate.revision} waits until stable is ready")

@@ -3,6 +3,7 @@ this one.
 """
 
 from pawl.api.rollout_status import Holder
+from pawl_operator.kinds.rollout.conditions import set_condition
 from pawl_operator.kinds.rollout.draft import SOON, Draft
 from pawl_operator.kinds.rollout.reasons import Reason
 from pawl_operator.kinds.rollout.route_target import step_weight
@@ -39,5 +40,6 @@ def _ask(draft: Draft, weight: int) -> None:
     holder = draft.status.traffic.holder
     if holder is None:
         holder = Holder(kind="Rollout", name=draft.name, uid=draft.seen.uid, since=draft.now)
+    set_condition(draft, "TrafficVerified", "False", Reason.SHIFTING, "the route is about to be changed")
     draft.set_traffic(desired=weight, op_id=f"{draft.release.number}-{draft.release.step}", holder=holder)
     draft.wake(SOON)

@@ -4,6 +4,7 @@ size.
 
 from pawl.api.rollout_status import StableStatus
 from pawl.durations import parse_duration
+from pawl_operator.kinds.rollout.conditions import set_condition
 from pawl_operator.kinds.rollout.draft import SOON, Draft
 from pawl_operator.kinds.rollout.reasons import Reason
 from pawl_operator.kinds.rollout.requests import bake_ended
@@ -40,6 +41,7 @@ def finish_bake(draft: Draft) -> None:
     message = f"release {release.number} is finished: {release.revision} is stable"
     draft.set_release(cause=Reason.ACTION_TAKEN if early else "")
     close(draft, "Promoted", message)
+    set_condition(draft, "TrafficVerified", "False", Reason.SHIFTING, "the route is being handed to stable alone")
     draft.say(Reason.RELEASE_FINISHED, message)
     draft.event("Normal", Reason.RELEASE_FINISHED, message)
     draft.wake(SOON)

@@ -9,7 +9,7 @@ from pawl.api.rollout_status import MAX_HISTORY, MAX_REJECTED, HistoryEntry, Out
 from pawl_operator.kinds.rollout.conditions import set_condition, wake_for_route
 from pawl_operator.kinds.rollout.draft import SOON, Draft
 from pawl_operator.kinds.rollout.reasons import Reason
-from pawl_operator.kinds.rollout.route_target import alone, both, matches, on_route, serves_stable_only, target
+from pawl_operator.kinds.rollout.route_target import alone, matches, on_route, serves_stable_only, target
 from pawl_operator.kinds.rollout.snapshot import RouteState
 from pawl_operator.kinds.rollout.upkeep import restore_stable
 
@@ -47,7 +47,7 @@ def roll_back(draft: Draft, route: RouteState, cause: Cause) -> None:
     if cause.reason not in _HARMLESS:
         _remember(draft, cause)
     if on_route(route, release.revision):
-        draft.act(both(draft, 0))
+        draft.act(target(draft))
     restore_stable(draft)
     draft.say(Reason.ROLLING_BACK, cause.message)
     draft.event("Normal" if cause.reason in _HARMLESS else "Warning", cause.reason, cause.message)

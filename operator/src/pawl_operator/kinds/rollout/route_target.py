@@ -4,16 +4,25 @@ memory.
 Outside a release the rule carries [stable] alone, marked with the number of the last release and step 0: should the
 status be lost, the route still tells that releases took place. A rollback keeps both arms in their order with weight
 0, so that pinned users all move at once and nobody meets a backend that is just being removed.
+
+A candidate that has had everything for a while reads 100 : 0, and the second place is cold. From there stable comes
+back in the first place, in one change and at once; only when the second place has warmed up does all traffic move to
+it, so that the next candidate can have the first.
 """
 
+from datetime import timedelta
 from fractions import Fraction
 
 from pawl.api.rollout_status import RolloutStatus
 from pawl_operator.kinds.rollout.actions import PatchRoute
+from pawl_operator.kinds.rollout.conditions import verified_for
 from pawl_operator.kinds.rollout.draft import Draft
 from pawl_operator.kinds.rollout.snapshot import CANDIDATE, STABLE, RouteBackend, RouteState
 from pawl_operator.kinds.rollout.versions import backend
 
+SETTLING = timedelta(seconds=5)
+"""How long a gateway gets to serve a change for certain, before another one relies on it."""
+FULL = 100
 _ROUNDING = Fraction(1, 2)
 
 
@@ -24,7 +33,8 @@ def target(draft: Draft) -> PatchRoute:
         return alone(draft)
     if release.state == "RollingBack":
         route = draft.seen.route
-        return both(draft, 0) if route is not None and on_route(route, release.revision) else alone(draft)
+        warm = route is not None and on_route(route, release.revision) and not route.cold
+        return both(draft, 0) if warm else alone(draft)
     return both(draft, draft.status.traffic.desired)
 
 
@@ -36,10 +46,20 @@ def alone(draft: Draft) -> PatchRoute:
     return PatchRoute(
         candidate=None,
         stable=backend(draft.stable.revision, draft.stable.service),
-        weight=0,
+        weight=FULL if _first_leads(draft) else 0,
         release=max(number, 0),
         step=0,
     )
+
+
+def _first_leads(draft: Draft) -> bool:
+    """Return whether the first place shall have the traffic that goes to stable alone: the second one is cold, or was
+    until a moment ago.
+    """
+    route = draft.seen.route
+    if route is None or not (route.cold or (route.leads and route.ours[0].service == draft.stable.service)):
+        return False
+    return draft.live is not None or verified_for(draft) < SETTLING
 
 
 def both(draft: Draft, weight: int) -> PatchRoute:
@@ -55,6 +75,7 @@ def both(draft: Draft, weight: int) -> PatchRoute:
         release=release.number,
         step=0 if rolling_back else release.step,
         mirror_percent=pairing.percent if mirrored else 0,
+        plain=weight == FULL and verified_for(draft) >= SETTLING,
     )
 
 
@@ -94,14 +115,14 @@ def on_route(route: RouteState, revision: str) -> bool:
 
 def serves_stable_only(route: RouteState, revision: str) -> bool:
     """Return whether all of our traffic goes to one revision and the gateways know it."""
-    return route.programmed and route.candidate_share(revision) == 100
+    return route.programmed and route.candidate_share(revision) == FULL
 
 
 def _shares_match(route: RouteState, wanted: PatchRoute) -> bool:
     if wanted.candidate is None:
-        return route.ours[0].weight > 0
+        return route.ours[0].weight > 0 and route.leads == (wanted.weight == FULL)
     share = _share(route.ours[0], route)
-    if wanted.weight in (0, 100):
+    if wanted.weight in (0, FULL):
         return share == wanted.weight
     # Among strangers' weights ours are scaled and rounded.
     return abs(share - wanted.weight) < _ROUNDING

@@ -83,6 +83,10 @@ class RouteState:
     resource_version: str
     backends: tuple[RouteBackend, ...]
     mirrors: tuple[RouteMirror, ...] = ()
+    cold: bool = False
+    """The second of our places has weight 0: a gateway may have let go of what it needs to send anything there."""
+    leads: bool = False
+    """The first of our places has more weight than the second, whoever stands in them."""
     accepted: bool = False
     """Every parent: condition Accepted is True."""
     resolved: bool = False
