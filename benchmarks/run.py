@@ -1,5 +1,6 @@
 """Runs every benchmark of this folder, each in a process of its own, and prints the table of what it wrote."""
 
+import argparse
 import json
 import subprocess
 import sys
@@ -10,8 +11,13 @@ BENCHMARKS = ("ingest", "route_changes")
 
 
 def main() -> int:
-    """Run all; a benchmark that fails is named, the others still run. Exit code 1 if one failed."""
-    failed = [name for name in BENCHMARKS if run_one(name)]
+    """Run all, or those that are named; one that fails is named, the others still run. Exit code 1 if one failed."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.run", description="Run benchmarks and print their rows")
+    parser.add_argument("names", nargs="*", metavar="name", help=f"one of {', '.join(BENCHMARKS)}; none: all")
+    names = parser.parse_args().names
+    if unknown := sorted(set(names) - set(BENCHMARKS)):
+        parser.error(f"no benchmark is called {', '.join(unknown)}: there are {', '.join(BENCHMARKS)}")
+    failed = [name for name in names or BENCHMARKS if run_one(name)]
     if failed:
         print(f"failed: {', '.join(failed)}")
     return 1 if failed else 0

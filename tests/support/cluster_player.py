@@ -28,6 +28,8 @@ class ClusterPlayer:
     restarts: dict[str, int] = field(default_factory=dict)
     gateway_answers: bool = True
     weights: list[tuple[datetime, tuple[tuple[str, int], ...]]] = field(default_factory=list)
+    places: list[tuple[datetime, tuple[tuple[str, int], ...]]] = field(default_factory=list)
+    """Backends and weights of the first rule as they are written, each change as the gateway took it over."""
     errors: list[str] = field(default_factory=list)
     _stop: threading.Event = field(default_factory=threading.Event)
 
@@ -93,7 +95,10 @@ class ClusterPlayer:
                 continue
             # A gateway serves a route before it says so: whoever has read the status finds the weights here.
             backends = route["spec"]["rules"][0].get("backendRefs") or []
-            entry = tuple(as_meant((b["name"], b.get("weight", 1)) for b in backends))
+            written = tuple((b["name"], b.get("weight", 1)) for b in backends)
+            if not self.places or self.places[-1][1] != written:
+                self.places.append((datetime.now(UTC), written))
+            entry = tuple(as_meant(written))
             if not self.weights or self.weights[-1][1] != entry:
                 self.weights.append((datetime.now(UTC), entry))
             now = datetime.now(UTC).isoformat()

@@ -1,6 +1,7 @@
 """Releases whose operator is killed after its k-th write and started again; what must hold whatever k was."""
 
 import signal
+from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 
@@ -14,6 +15,9 @@ from pawl_operator.lease import LOST_EXIT_CODE
 WEIGHTS = (20, 60, 100)
 HOLD = 1.0
 LONG = 60.0
+KEPT, ALL = 1, 999_999
+WARM = timedelta(seconds=4.5)
+"""Five seconds, less what the player needs to look."""
 KILLED = (str(Path(killed_operator.__file__).resolve()),)
 
 
@@ -25,7 +29,8 @@ def promote_through_kill(stage: Stage, kill_after: int) -> bool:
     status = stage.wait_phase("Healthy")
     assert status["stable"]["digest"] == version("v2")["digest"], stage.explain()
     assert [(h["release"], h["outcome"]) for h in status["history"]] == [(1, "Promoted")]
-    wait_until(lambda: stage.backends() == [(status["stable"]["service"], 100)], 20, stage.explain)
+    wait_until(lambda: stage.player.places[-1][1] == _resting(status["stable"]["service"]), 40, stage.explain)
+    _no_place_was_used_cold(stage)
     assert _steps(stage) == [0, *WEIGHTS], stage.explain()
     _holds_were_kept(stage)
     _one_workload_is_left(stage)
@@ -56,9 +61,29 @@ def roll_back_through_kill(stage: Stage, kill_after: int) -> bool:
     return killed
 
 
-def _prepare(stage: Stage, hold: float) -> None:
+def roll_back_from_full_through_kill(stage: Stage, kill_after: int) -> bool:
+    """Roll v2 back when it has all traffic and bakes, with a kill after the k-th write from the harm on."""
+    _prepare(stage, HOLD, bake=LONG)
+    stable = stage.status()["stable"]
     first = stage.start()
-    stage.settle(rollout(stage.namespace, weights=WEIGHTS, hold=f"{hold:g}s"))
+    stage.release_candidate(version("v2"))
+    wait_until(lambda: _written(stage) == [100, 0] and stage.status()["phase"] == "Baking", 60, stage.explain)
+    first.kill()
+    stage.player.restarts[stage.status()["release"]["revision"]] = 3
+    killed = _run_until_killed(stage, kill_after, candidate=False)
+    wait_until(lambda: stage.status().get("rollback", {}).get("t2") is not None, 40, stage.explain)
+    status = stage.wait_phase("Degraded")
+    assert status["stable"] == stable
+    assert [(h["release"], h["outcome"]) for h in status["history"]] == [(1, "RolledBack")], stage.explain()
+    wait_until(lambda: stage.player.places[-1][1] == _resting(stable["service"]), 40, stage.explain)
+    _no_place_was_used_cold(stage)
+    _one_workload_is_left(stage)
+    return killed
+
+
+def _prepare(stage: Stage, hold: float, bake: float = HOLD) -> None:
+    first = stage.start()
+    stage.settle(rollout(stage.namespace, weights=WEIGHTS, hold=f"{hold:g}s", bake={"duration": f"{bake:g}s"}))
     uid = stage.rollout()["metadata"]["uid"]
     export_evidence(stage.prometheus, uid, 1, range(1, len(WEIGHTS) + 1))
     first.kill()
@@ -84,7 +109,29 @@ def _run_until_killed(stage: Stage, kill_after: int, *, candidate: bool = True) 
 def _at_rest(stage: Stage) -> bool:
     """Whether the release has ended and everything was tidied up, so that no write is left to do."""
     tidy = len(stage.server.list("apps/v1", "Deployment", stage.namespace)) == 1
-    return bool(stage.status().get("history")) and tidy and not stage.rollout()["metadata"].get("finalizers")
+    resting = tidy and _written(stage) == [KEPT, ALL]
+    return bool(stage.status().get("history")) and resting and not stage.rollout()["metadata"].get("finalizers")
+
+
+def _written(stage: Stage) -> list[int]:
+    return [weight for _, weight in stage.player.places[-1][1]]
+
+
+def _resting(service: str) -> tuple[tuple[str, int], ...]:
+    return ((service, KEPT), (service, ALL))
+
+
+def _no_place_was_used_cold(stage: Stage) -> None:
+    """Whatever begins to get traffic had been on the route for the time that a gateway needs."""
+    warm_since: dict[int, datetime] = {}
+    served: set[int] = set()
+    for at, places in stage.player.places:
+        weights = [weight for _, weight in places]
+        warm_since = {place: warm_since.get(place, at) for place, weight in enumerate(weights) if weight}
+        serves = {place for place, weight in enumerate(weights) if weight > KEPT}
+        for place in serves - served if served else ():
+            assert at - warm_since[place] >= WARM, stage.player.places
+        served = serves
 
 
 def _steps(stage: Stage) -> list[int]:

@@ -17,7 +17,7 @@ from pawl_operator.kinds.rollout.snapshot import (
     WorkloadState,
 )
 
-WARMS_WITHIN = timedelta(seconds=3)
+WARMS_WITHIN = timedelta(seconds=5)
 START = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
 
 

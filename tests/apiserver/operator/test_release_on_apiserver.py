@@ -99,6 +99,21 @@ def test_a_crashing_candidate_is_gone_within_ten_seconds(stage: Stage) -> None:
     assert stage.player.shares()[-1] == 0
 
 
+def test_all_traffic_reads_100_and_0_on_the_route_and_goes_back_in_one_change(stage: Stage) -> None:
+    stable = stage.settle(rollout(stage.namespace, weights=(100,), hold="60s", metrics=False))["stable"]["service"]
+    stage.release_candidate(version("v2"))
+    candidate = f"chat-{stage.wait_phase('Progressing')['release']['revision']}"
+    read = stage.player.places
+    wait_until(lambda: read[-1][1] == ((candidate, 100), (stable, 0)), 40, stage.explain)
+    wait_until(lambda: stage.condition("TrafficVerified")["status"] == "True", 20, stage.explain)
+    assert stage.status()["traffic"]["verified"] == 100
+    stage.player.restarts[stage.status()["release"]["revision"]] = 3
+    wait_until(lambda: read[-1][1] == ((stable, 1), (stable, 999_999)), 40, stage.explain)
+    resting, warm = ((stable, 1), (stable, 999_999)), ((candidate, 999_999), (stable, 1))
+    back = ((stable, 999_999), (stable, 1))
+    assert [places for _, places in read if places] == [resting, warm, ((candidate, 100), (stable, 0)), back, resting]
+
+
 def test_without_evidence_nothing_moves_and_the_status_says_so(stage: Stage) -> None:
     stage.settle(rollout(stage.namespace))
     stage.release_candidate(version("v2"))

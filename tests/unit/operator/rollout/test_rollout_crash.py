@@ -25,8 +25,8 @@ class Killed(RolloutWorld):
         self.passes += 1
         if self.passes == self.fatal:
             super().reconcile(stop_after=self.survived)
-            # The next process begins with a pass over everything, some seconds later.
-            self.advance(timedelta(seconds=15))
+            # The next process begins with a pass over everything, so soon that nothing has settled meanwhile.
+            self.advance(timedelta(seconds=2))
         return super().reconcile(stop_after)
 
 

@@ -147,3 +147,15 @@ def test_where_a_place_cannot_be_kept_warm_stable_takes_the_second_all_the_same(
     assert world.route.leads
     world.stay(timedelta(minutes=1))
     assert not world.route.leads
+
+
+def test_the_first_step_after_an_adoption_waits_until_the_candidates_place_is_warm():
+    world = RolloutWorld(ready_after=timedelta(0))
+    world.run(lambda w: w.status.stable is not None, timedelta(minutes=5))
+    adopted_at = world.now
+    world.cold_starts.clear()
+    world.candidate("new")
+    world.run(lambda w: "settled" in w.status.message, timedelta(seconds=4))
+    world.run(lambda w: w.candidate_weight == 10, timedelta(minutes=1))
+    assert world.now - adopted_at >= SETTLING
+    assert world.cold_starts == []

@@ -44,6 +44,7 @@ def roll_back(draft: Draft, route: RouteState, cause: Cause) -> None:
     # After a promotion stable had moved; the one that is still at full size becomes stable again.
     draft.set(stable=previous)
     draft.set_traffic(desired=0, op_id=f"{release.number}-back")
+    set_condition(draft, "TrafficVerified", "False", Reason.ROLLING_BACK, "the route is going back to stable")
     if cause.reason not in _HARMLESS:
         _remember(draft, cause)
     if on_route(route, release.revision):
