@@ -99,7 +99,7 @@ def test_stable_alone_may_lead_in_the_first_place_and_is_told_apart_there() -> N
     state = read_state(alone, "infer", OURS)
     assert state is not None
     assert state.leads
-    assert not state.cold
+    assert not state.cold_second
     assert matches(own(state), wish)
     assert not matches(own(state), wanted(0, candidate=None))
 
@@ -113,7 +113,7 @@ def test_an_arm_without_traffic_is_kept_warm_and_its_share_reads_as_meant(
     state = read_state(found, "infer", OURS)
     assert state is not None
     assert state.candidate_share(CANDIDATE.revision) == weight
-    assert not state.cold
+    assert not state.cold_second
 
 
 def test_all_traffic_reads_100_and_0_where_stable_may_go_cold() -> None:
@@ -122,7 +122,7 @@ def test_all_traffic_reads_100_and_0_where_stable_may_go_cold() -> None:
     assert shape(found) == [("chat-bbbbbbbbbb", 100), ("chat-aaaaaaaaaa", 0)]
     state = read_state(found, "infer", OURS)
     assert state is not None
-    assert state.cold
+    assert state.cold_second
     assert matches(own(state), wish)
     assert matches(own(state), wanted(100)), "how 100 percent is written is no drift"
     assert patch_for(found, "infer", wish, OURS) == []
@@ -163,6 +163,36 @@ def test_strangers_keep_place_filters_and_share() -> None:
     assert backends[2] == STRANGER | {"weight": 300}
     after = patched(patched(during, wanted(50)), wanted(0, candidate=None))
     assert shape(after) == [(STABLE.service, 1), (STABLE.service, 999_899), ("legacy", 333_300)]
+
+
+def test_beside_a_stranger_with_nearly_all_of_the_rule_no_place_is_called_cold() -> None:
+    """One part for an arm without traffic would be too much there, so places go cold, and nobody waits for warmth."""
+    found = route([{"name": STABLE.service, "port": 80, "weight": 100}, STRANGER | {"weight": 1_000_000}])
+    for wish in (wanted(0, candidate=None), wanted(10), wanted(100), replace(wanted(100), plain=True), wanted(0)):
+        found = patched(found, wish)
+        state = read_state(found, "infer", OURS)
+        assert state is not None
+        assert not state.warmable
+        assert (state.cold_first, state.cold_second) == (False, False)
+        assert matches(own(state), wish)
+        assert sum(weight for name, weight in shape(found) if name != "legacy") == 100
+        assert shape(found)[-1] == ("legacy", 1_000_000)
+
+
+@pytest.mark.parametrize("held", [999_999, 999_899, 101, 150_001])
+def test_a_share_beside_a_stranger_that_whole_percents_do_not_divide_stays_nearly_what_it_was(held: int) -> None:
+    """999,999 is a number that we write ourselves: somebody who removes our kept place leaves it there."""
+    found = route([{"name": STABLE.service, "port": 80, "weight": held}, STRANGER | {"weight": 1_000_000}])
+    ours = sum(weight for name, weight in shape(patched(found, wanted(10))) if name != "legacy")
+    assert abs(ours - held) <= 50
+
+
+def test_a_rule_with_one_place_has_no_second_that_could_be_used() -> None:
+    state = read_state(route([{"name": STABLE.service, "port": 80, "weight": 100}]), "infer", OURS)
+    assert state is not None
+    assert state.cold_second
+    assert not state.cold_first
+    assert state.leads
 
 
 def test_a_stranger_with_the_default_weight_keeps_half() -> None:

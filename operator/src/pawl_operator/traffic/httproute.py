@@ -66,19 +66,21 @@ def read_state(route: Route, rule_name: str, ownership: Ownership) -> RouteState
         return None
     rule, metadata = route["spec"]["rules"][index], route["metadata"]
     generation = int(metadata.get("generation") or 0)
-    places = [_weight(entry) for entry in rule.get("backendRefs") or [] if ownership.owns(entry)]
+    entries = rule.get("backendRefs") or []
+    ours = [entry for entry in entries if ownership.owns(entry)]
+    strangers = [entry for entry in entries if not ownership.owns(entry)]
     accepted, resolved, observed, parents, message = _verify(route, generation)
     return RouteState(
         generation=generation,
         resource_version=str(metadata.get("resourceVersion", "")),
-        backends=_backends(rule.get("backendRefs") or [], ownership),
+        backends=_backends(entries, ownership),
         mirrors=tuple(
             RouteMirror(*target)
             for entry in rule.get("filters") or []
             if (target := mirror_target(entry)) is not None and ownership.names(target[0])
         ),
-        cold=len(places) > 1 and places[1] == 0,
-        leads=len(places) > 1 and places[0] > places[1],
+        places=tuple(_weight(entry) for entry in ours),
+        warmable=_widest(ours, strangers)[0] >= NEGLIGIBLE,
         accepted=accepted,
         resolved=resolved,
         observed=observed,
@@ -148,12 +150,17 @@ def _weights(ours: Sequence[Entry], strangers: Sequence[Entry], wanted: PatchRou
     if 0 < percent < FULL or wanted.plain:
         first = total * percent // FULL
         return first, total - first, factor
-    largest = max([total, *(_weight(entry) * factor for entry in strangers)])
-    more = WEIGHT_LIMIT // largest
-    total, factor = total * more, factor * more
+    total, factor = _widest(ours, strangers)
     # Strangers may have so much of the rule that one part is not negligible; then the arm goes cold.
     kept = KEPT if total >= NEGLIGIBLE else 0
     return (kept, total - kept, factor) if percent == 0 else (total - kept, kept, factor)
+
+
+def _widest(ours: Sequence[Entry], strangers: Sequence[Entry]) -> tuple[int, int]:
+    """Return the largest sum of weights that ours may have with the same shares, and the factor for strangers."""
+    total, factor = _scale(ours, strangers)
+    more = WEIGHT_LIMIT // max([total, *(_weight(entry) * factor for entry in strangers)])
+    return total * more, factor * more
 
 
 def _scale(ours: Sequence[Entry], strangers: Sequence[Entry]) -> tuple[int, int]:
@@ -163,7 +170,10 @@ def _scale(ours: Sequence[Entry], strangers: Sequence[Entry]) -> tuple[int, int]
         return FULL, 1
     factor = FULL // gcd(total, FULL)
     largest = max(total, *(_weight(entry) for entry in strangers)) * factor
-    return (total * factor, factor) if largest <= WEIGHT_LIMIT else (FULL, 1)
+    if largest <= WEIGHT_LIMIT:
+        return total * factor, factor
+    # As near as whole percents and the API's limit allow; 999,999 is a number that we write ourselves.
+    return min(max(round(total / FULL), 1) * FULL, WEIGHT_LIMIT), 1
 
 
 def _wanted_filters(

@@ -120,6 +120,25 @@ async def test_a_rollback_is_finished_though_the_repair_beside_it_is_refused(clo
     assert [r for r, _ in cluster.events].count("RepairFailed") <= 2, "told once for each thing that failed"
 
 
+async def test_a_gateway_api_that_refuses_100_to_0_holds_up_nothing(clock: Use) -> None:
+    """All traffic is where it shall be; only the way of writing it is refused."""
+    bare = {"metrics": [], "interval": "1s", "hardLimits": {"readiness": {"for": "10s"}}}
+    world = adopted(steps=[{"setWeight": 100, "hold": "20s"}], bake={"duration": "20s"}, analysis=bare)
+    world.candidate("new")
+    world.run(lambda w: w.places == (999_999, 1), timedelta(minutes=5))
+    clock(world)
+
+    class Strict(Cluster):
+        async def do(self, subject: object, action: act.Action) -> bool:
+            if isinstance(action, act.PatchRoute) and action.plain:
+                raise InvalidSpec("a backend needs a weight")
+            return await super().do(subject, action)
+
+    await Strict(world).passes(60)
+    assert world.status.release.state == "Promoted"
+    assert world.places == (1, 999_999)
+
+
 async def test_a_failed_repair_is_tried_again_counted_and_forgotten_when_it_succeeds(clock: Use) -> None:
     world = adopted()
     clock(world)

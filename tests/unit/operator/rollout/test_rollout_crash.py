@@ -61,8 +61,11 @@ def deleted(world: RolloutWorld) -> None:
 STORIES = [harmless, harmful, harmful_at_the_end, superseded, deleted]
 
 
-def play(story: Callable[[RolloutWorld], None], fatal: int = -1, survived: int = 0) -> Killed:
+def play(
+    story: Callable[[RolloutWorld], None], programs_after: timedelta, fatal: int = -1, survived: int = 0
+) -> Killed:
     world = Killed(spec(steps=STEPS, bake={"duration": "1h"}), users_per_hour=2000.0)
+    world.programs_after = programs_after
     world.fatal, world.survived = fatal, survived
     world.run(lambda w: w.status.stable is not None, DAY)
     world.cold_starts.clear()
@@ -95,9 +98,10 @@ def raised(world: RolloutWorld) -> list[tuple[datetime, int]]:
     return [(at, weight) for at, weight in world.weights if weight]
 
 
+@pytest.mark.parametrize("gateway", [timedelta(0), timedelta(seconds=1)], ids=["confirms at once", "confirms later"])
 @pytest.mark.parametrize("story", STORIES, ids=lambda story: story.__name__)
-def test_a_kill_anywhere_changes_nothing_in_the_end(story):
-    calm = play(story)
+def test_a_kill_anywhere_changes_nothing_in_the_end(story, gateway):
+    calm = play(story, gateway)
     wanted = outcome(calm)
     kills = [
         (number, survived)
@@ -107,7 +111,7 @@ def test_a_kill_anywhere_changes_nothing_in_the_end(story):
     ]
     assert len(kills) > 15
     for fatal, survived in kills:
-        world = play(story, fatal, survived)
+        world = play(story, gateway, fatal, survived)
         assert outcome(world) == wanted, f"killed in pass {fatal} after {survived} actions"
         assert world.cold_starts == [], f"people met a place that was not warm after a kill in pass {fatal}"
         for (before, _), (after, weight) in pairwise(raised(world)):

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -242,7 +243,8 @@ def _changes(world: RolloutWorld, plan: Plan) -> bool:
     return world.fingerprint() != before
 
 
-TestAnything = Anything.TestCase
+# A minute alone; beside builds and a second worker it may be three.
+TestAnything = pytest.mark.timeout(300)(Anything.TestCase)
 TestAnything.settings = settings(
     max_examples=150, stateful_step_count=30, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )

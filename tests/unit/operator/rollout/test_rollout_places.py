@@ -8,7 +8,6 @@ from rollout_world import RolloutWorld, adopted
 
 from pawl_operator.kinds.rollout import actions as act
 from pawl_operator.kinds.rollout.route_target import SETTLING
-from pawl_operator.kinds.rollout.snapshot import RouteBackend
 
 DAY = timedelta(days=1)
 ALL, KEPT = 999_999, 1
@@ -137,16 +136,93 @@ def test_a_deletion_at_100_goes_back_in_one_change():
     assert world.cold_starts == []
 
 
-def test_where_a_place_cannot_be_kept_warm_stable_takes_the_second_all_the_same():
-    """Strangers may have so much of the rule that one part is not negligible."""
+@pytest.mark.parametrize("places", [(100,), (100, 0), (0, 100)], ids=["one place", "second cold", "first cold"])
+def test_a_hand_on_the_route_at_rest_is_put_right_before_the_next_candidate_gets_anything(places):
     world = adopted()
+    world.cold_starts.clear()
+    old, (stable,) = world.revision("old"), world.backends
+    world.set_route((stable,), places)
+    touched = world.now
+    world.candidate("new")
+    world.run(lambda w: w.candidate_weight == 10, timedelta(hours=1))
+    assert world.now - touched >= SETTLING
+    assert services(world) == [world.revision("new"), old]
+    # Where a person has left the first place alone with all traffic, the second is made before it is used.
+    assert world.cold_starts == []
+
+
+def test_a_hand_on_the_route_while_a_candidate_gets_ready_is_put_right_too():
+    world = adopted()
+    world.cold_starts.clear()
+    world.ready_after = timedelta(minutes=1)
+    world.candidate("new")
+    world.settle()
+    world.advance(timedelta(seconds=30))
+    world.settle()
+    assert world.status.release.state == "Preparing"
     (stable,) = world.backends
-    stranger = RouteBackend("legacy", 1_000_000, ours=False)
-    world.set_route((replace(stable, weight=9), stranger), (9, 0))
-    assert world.route.cold
-    assert world.route.leads
+    world.set_route((stable,), (100, 0))
+    touched = world.now
+    world.settle()
+    assert condition(world, "TrafficVerified") == "False"
+    world.run(lambda w: w.candidate_weight == 10, timedelta(minutes=1))
+    assert world.now - touched >= SETTLING
+    assert world.cold_starts == []
+
+
+def test_harm_after_the_idle_backend_was_taken_off_the_route_still_goes_back_by_the_warm_place():
+    world = at_the_end()
+    world.run(lambda w: w.places == (100, 0), timedelta(minutes=1))
+    # Somebody takes it off again and again; in the end the operator gives way.
+    for _ in range(7):
+        world.set_route((world.backends[0],), (100,))
+        world.settle()
+        world.advance(timedelta(seconds=1))
+    assert condition(world, "RouteConflict") == "True"
+    world.cold_starts.clear()
+    world.crash("new")
+    world.run(lambda w: w.status.release.state == "RolledBack", timedelta(minutes=1))
+    assert world.cold_starts == []
+
+
+def test_a_way_of_writing_that_somebody_undid_is_not_used_before_it_is_warm():
+    """From 100 : 0 the route is written again, and harm shows a moment later."""
+    world = at_the_end()
+    world.run(lambda w: w.places == (100, 0), timedelta(minutes=1))
+    world.set_route(tuple(replace(entry, arm=None) for entry in world.backends), world.places)
+    world.settle()
+    assert world.places == (100, 0)
+    world.advance(timedelta(seconds=2))
+    world.crash("new")
+    world.run(lambda w: w.status.release.state == "RolledBack", timedelta(minutes=1))
+    assert world.cold_starts == []
+
+
+def test_a_brake_to_0_by_hand_keeps_the_candidates_place_warm():
+    world = adopted()
+    world.cold_starts.clear()
+    world.candidate("new")
+    world.run(lambda w: w.status.release.step == 2 and w.status.release.step_started_at is not None, 10 * DAY)
+    world.shift(0)
+    world.stay(timedelta(seconds=5))
+    assert world.status.release.paused == "Brake"
+    assert world.places == (KEPT, ALL)
+    assert world.status.traffic.restored == 0, "a way of writing is no conflict"
     world.stay(timedelta(minutes=1))
-    assert not world.route.leads
+    world.action("Approve", release=1)
+    world.run(lambda w: w.candidate_weight == 25, timedelta(minutes=5))
+    assert world.cold_starts == []
+
+
+def test_a_candidate_that_had_everything_keeps_its_pods_until_its_going_is_certain():
+    world = at_the_end()
+    world.run(lambda w: w.places == (100, 0), timedelta(minutes=1))
+    new = world.revision("new")
+    world.crash("new")
+    world.run(lambda w: w.status.release.state == "RolledBack", timedelta(minutes=1))
+    ended = world.now
+    world.run(lambda w: new not in w.pods, timedelta(minutes=1))
+    assert world.now - ended >= SETTLING
 
 
 def test_the_first_step_after_an_adoption_waits_until_the_candidates_place_is_warm():

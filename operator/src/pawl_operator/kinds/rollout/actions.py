@@ -64,7 +64,8 @@ class PatchRoute:
     """Make our rule carry exactly [candidate, stable] with weights (weight, 100 - weight), or stable in both places if
     candidate is None.
 
-    Weights 0 and 100 leave a trickle on the other place, which keeps it warm; ``plain``: 100 is written as 100 and 0.
+    ``weight`` is the share of the first place, with or without a candidate. 0 and 100 leave one part in a million on
+    the other place, which keeps it warm; ``plain``: 100 is written as 100 and 0.
     Each backendRef gets header filters x-pawl-rollout, -arm, -revision, -release, -step. ``step`` 0 marks a route that
     is out of every step: a rollback, or no release. ``mirror_percent`` 0 removes our mirrors; otherwise one mirror to
     each arm's Service.
@@ -152,7 +153,12 @@ class Plan:
 
 def stages(actions: Sequence[Action]) -> tuple[list[Action], list[Action], list[Action]]:
     """Return what comes before the status is written, the repairs that come after it, and what lets the Rollout go."""
-    repairs: list[Action] = [action for action in actions if isinstance(action, REPAIRS)]
+    repairs: list[Action] = [action for action in actions if _is_repair(action)]
     leaving: list[Action] = [action for action in actions if isinstance(action, RemoveFinalizer)]
-    first: list[Action] = [action for action in actions if not isinstance(action, (*REPAIRS, RemoveFinalizer))]
+    first: list[Action] = [action for action in actions if action not in repairs and action not in leaving]
     return first, repairs, leaving
+
+
+def _is_repair(action: Action) -> bool:
+    # Where it is plain, all traffic is there already, and only the way of writing it changes.
+    return isinstance(action, REPAIRS) or (isinstance(action, PatchRoute) and action.plain)

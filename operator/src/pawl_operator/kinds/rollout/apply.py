@@ -1,7 +1,8 @@
 """Carry out the actions of a plan, in order; every one may be repeated. Answers go into the store at once.
 
 Going back to stable is urgent: it passes the rate limit, and a lost race on the route is fought again here, on a
-fresh copy, because its aim does not depend on what somebody else wrote. All other conflicts end the pass.
+fresh copy, because its aim, everybody on stable, does not depend on what somebody else wrote. All other conflicts end
+the pass; one about the way of writing alone is left to the next.
 """
 
 from dataclasses import dataclass
@@ -106,6 +107,9 @@ class RolloutApplier:
                 patched = await self._kube.json_patch(ref, ops, manager=MANAGER, urgent=urgent)
             except Conflict:
                 route = await self._fresh(ref, urgent=urgent)
+                if wanted.plain:
+                    # Only the way of writing would change: the next pass looks at the route anew.
+                    return False
                 if not urgent or attempt == ROUTE_ATTEMPTS:
                     raise
                 continue

@@ -154,6 +154,7 @@ class PlanCarrier:
 
 def _detail(action: Action) -> dict[str, object]:
     if isinstance(action, PatchRoute):
-        return {"weight": action.weight, "release": action.release, "step": action.step}
+        share = action.weight if action.candidate is not None else 0
+        return {"weight": share, "release": action.release, "step": action.step}
     revision = getattr(action, "revision", None)
     return {"revision": revision} if revision else {}

@@ -47,7 +47,9 @@ def unverified_for(draft: Draft) -> timedelta:
 
 
 def verified_for(draft: Draft) -> timedelta:
-    """Return for how long the gateway has confirmed the route as it was wanted; 0 while it does not."""
+    """Return for how long the gateway has confirmed the route as it was wanted; 0 while it does not, less where the
+    clock was set back.
+    """
     had = condition(draft.status, "TrafficVerified")
     return draft.now - had.last_transition_time if had is not None and had.status == "True" else timedelta(0)
 

@@ -1,6 +1,6 @@
 """Compare the route with the status, which is the truth, and decide what a difference means.
 
-as wanted, gateways agree      verified
+as wanted, gateways agree      verified; perhaps the same shares are written in another way (ADR 0013)
 as wanted, gateways not yet    wait; the hold's clock stands
 our change not made yet        make it
 moved towards stable by hand   a brake: take it over, pause, say how to go on
@@ -50,8 +50,10 @@ def look(draft: Draft, route: RouteState) -> Sight:
 
 
 def correct(draft: Draft, route: RouteState, sight: Sight) -> None:
-    """Act on what was seen, where it is a change of the route or a pause; verified and waiting need nothing here."""
-    if sight is Sight.TO_PATCH or (sight is Sight.VERIFIED and _lets_go(draft, route)):
+    """Act on what was seen, where it is a change of the route or a pause. Waiting needs nothing here, and verified only
+    where the same shares shall be written in another way.
+    """
+    if sight is Sight.TO_PATCH or (sight is Sight.VERIFIED and _is_written_otherwise(draft, route)):
         draft.act(target(draft))
         draft.wake(SOON)
     elif sight is Sight.CHANGED:
@@ -61,9 +63,14 @@ def correct(draft: Draft, route: RouteState, sight: Sight) -> None:
     _report(draft, route, sight)
 
 
-def _lets_go(draft: Draft, route: RouteState) -> bool:
-    """Return whether stable's place shall go cold now; comes back when it is time."""
-    if route.cold or draft.status.traffic.desired < FULL:
+def _is_written_otherwise(draft: Draft, route: RouteState) -> bool:
+    """Return whether the right shares shall be written in another way: 100 percent as 100 : 0 (comes back when it is
+    time for that), and 0 percent by a person's hand so that the candidate's place is warm.
+    """
+    desired = draft.status.traffic.desired
+    if desired == 0:
+        return route.cold_first
+    if desired < FULL or not route.warmable or route.cold_second:
         return False
     draft.wake(SETTLING - verified_for(draft))
     return target(draft).plain

@@ -1,10 +1,10 @@
 """No release on its way: keep the route at stable, and begin the next one when the spec names a new candidate."""
 
-from pawl_operator.kinds.rollout.conditions import set_condition, truth, verified_for
-from pawl_operator.kinds.rollout.draft import LATER, SOON, Draft
+from pawl_operator.kinds.rollout.draft import LATER, Draft
 from pawl_operator.kinds.rollout.pinning import keep_policy
 from pawl_operator.kinds.rollout.reasons import Reason
-from pawl_operator.kinds.rollout.route_target import SETTLING, alone, matches, serves_stable_only
+from pawl_operator.kinds.rollout.resting import keep_alone
+from pawl_operator.kinds.rollout.route_target import alone, matches, serves_stable_only
 from pawl_operator.kinds.rollout.snapshot import RouteState
 from pawl_operator.kinds.rollout.start import start
 from pawl_operator.kinds.rollout.upkeep import answers, ready, remove_leftovers
@@ -13,34 +13,22 @@ from pawl_operator.kinds.rollout.versions import Version, candidate_of
 
 def idle(draft: Draft, route: RouteState) -> None:
     """Tidy up after the last release, then look for a new candidate."""
-    wanted = alone(draft)
-    if not matches(route, wanted):
-        draft.act(wanted)
-        draft.wake(SOON)
-    elif route.leads:
-        draft.wake(SETTLING - verified_for(draft))
-    settled = matches(route, wanted) and serves_stable_only(route, draft.stable.revision)
-    set_condition(
-        draft,
-        "TrafficVerified",
-        truth(settled),
-        Reason.VERIFIED if settled else Reason.NOT_PROGRAMMED,
-        "the gateway serves stable alone" if settled else f"waiting for the gateway {route.message}".strip(),
-    )
-    if settled:
+    served = keep_alone(draft, route)
+    # Pods of a candidate that had all traffic stay until its going is certain.
+    if served and not route.leads:
         remove_leftovers(draft, route)
     keep_policy(draft)
-    _say_how_stable_is(draft, route, settled=settled)
+    _say_how_stable_is(draft, route, served=served)
     candidate = candidate_of(draft.spec)
     if candidate is not None and candidate.revision != draft.stable.revision:
         _consider(draft, route, candidate)
 
 
-def _say_how_stable_is(draft: Draft, route: RouteState, *, settled: bool) -> None:
+def _say_how_stable_is(draft: Draft, route: RouteState, *, served: bool) -> None:
     revision = draft.stable.revision
     if not answers(draft.seen.workloads.get(revision)):
         draft.say(Reason.STABLE_NOT_READY, f"no pod of stable {revision} is ready")
-    elif not settled:
+    elif not served:
         draft.wake(LATER)
         message = f"the gateway has not confirmed that stable {revision} has all traffic {route.message}".strip()
         draft.say(Reason.NOT_PROGRAMMED, message)
@@ -65,8 +53,10 @@ def _consider(draft: Draft, route: RouteState, candidate: Version) -> None:
 
 def _start_when_stable(draft: Draft, route: RouteState, candidate: Version) -> None:
     draft.wake(LATER)
-    if route.leads or not serves_stable_only(route, draft.stable.revision):
+    if not serves_stable_only(route, draft.stable.revision):
         draft.say(Reason.NOT_PROGRAMMED, f"candidate {candidate.revision} waits until the route is seen at stable")
+    elif route.leads:
+        draft.say(Reason.NOT_PROGRAMMED, f"candidate {candidate.revision} waits until the gateway has settled")
     elif not ready(draft.seen.workloads.get(draft.stable.revision)):
         draft.say(Reason.STABLE_NOT_READY, f"candidate {candidate.revision} waits until stable is ready")
     else:

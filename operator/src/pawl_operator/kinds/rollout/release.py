@@ -7,13 +7,10 @@ Every pass does at most one of these, so that a crash between any two is continu
     3  the route is as wanted and the gateways agree: verified, the hold begins
 """
 
-from datetime import timedelta
-
 from pawl.durations import parse_duration
 from pawl.verdicts import Judgement
 from pawl_operator.kinds.rollout import clock, leaving
 from pawl_operator.kinds.rollout.actions import FINALIZER, AddFinalizer
-from pawl_operator.kinds.rollout.conditions import verified_for
 from pawl_operator.kinds.rollout.draft import LATER, Draft
 from pawl_operator.kinds.rollout.drift import Sight, brake_message, correct, look
 from pawl_operator.kinds.rollout.intent import intend
@@ -22,8 +19,8 @@ from pawl_operator.kinds.rollout.pinning import keep_policy, policy_settled
 from pawl_operator.kinds.rollout.promotion import promote
 from pawl_operator.kinds.rollout.reasons import Reason
 from pawl_operator.kinds.rollout.requests import approved, promoting
+from pawl_operator.kinds.rollout.resting import keep_alone, settled
 from pawl_operator.kinds.rollout.rollback import Cause, roll_back
-from pawl_operator.kinds.rollout.route_target import SETTLING
 from pawl_operator.kinds.rollout.snapshot import RouteState
 from pawl_operator.kinds.rollout.start import fall_back
 from pawl_operator.kinds.rollout.upkeep import keep_candidate, match_stable, ready, remove_leftovers
@@ -35,6 +32,7 @@ def prepare(draft: Draft, route: RouteState) -> None:
     if leaving.abandoned(draft, route) or leaving.replaced(draft, route):
         return
     keep_candidate(draft)
+    keep_alone(draft, route)
     # Of the release before, should the pass that began this one have been cut short.
     remove_leftovers(draft, route)
     keep_policy(draft)
@@ -45,22 +43,16 @@ def prepare(draft: Draft, route: RouteState) -> None:
     draft.wake(release.ready_deadline)
     if ready(draft.seen.workloads.get(release.revision)):
         draft.say(Reason.PREPARING, f"release {release.number}: candidate {release.revision} is ready")
-        if held and policy_settled(draft) and clock.may_raise(draft, route) and _place_is_warm(draft):
-            intend(draft, 1)
+        if held and policy_settled(draft) and clock.may_raise(draft, route):
+            if settled(draft, route):
+                intend(draft, 1)
+            else:
+                draft.say(Reason.PREPARING, f"release {release.number} waits until the gateway has settled")
         return
     draft.say(Reason.PREPARING, f"release {release.number}: candidate {release.revision} is getting ready")
     if release.ready_deadline is not None and draft.now >= release.ready_deadline:
         message = f"candidate {release.revision} was not ready within {draft.spec.progress_deadline}: rolling back"
         roll_back(draft, route, Cause(Reason.NOT_READY, message, t1=draft.now))
-
-
-def _place_is_warm(draft: Draft) -> bool:
-    """Return whether the gateway has surely made what it needs for the candidate's place; says that it waits."""
-    left = SETTLING - verified_for(draft)
-    if left > timedelta(0):
-        draft.wake(left)
-        draft.say(Reason.PREPARING, f"release {draft.release.number} waits until the gateway has settled")
-    return left <= timedelta(0)
 
 
 def progress(draft: Draft, route: RouteState) -> None:

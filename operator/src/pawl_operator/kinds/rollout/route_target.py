@@ -1,13 +1,13 @@
 """What our rule of the route shall look like for a given status, and whether it does. The route is an output, never a
 memory.
 
-Outside a release the rule carries [stable] alone, marked with the number of the last release and step 0: should the
-status be lost, the route still tells that releases took place. A rollback keeps both arms in their order with weight
-0, so that pinned users all move at once and nobody meets a backend that is just being removed.
+Outside a release the rule carries stable alone, in both places, marked with the number of the last release and step 0:
+should the status be lost, the route still tells that releases took place. A rollback keeps both arms in their order
+with weight 0, so that pinned users all move at once and nobody meets a backend that is just being removed.
 
-A candidate that has had everything for a while reads 100 : 0, and the second place is cold. From there stable comes
-back in the first place, in one change and at once; only when the second place has warmed up does all traffic move to
-it, so that the next candidate can have the first.
+A candidate that has had everything for a while reads 100 : 0, and the second place is cold (ADR 0013). From there
+stable comes back in the first place, in one change and at once; only when the second place has warmed up does all
+traffic move to it, so that the next candidate can have the first. The candidate's pods stay until then.
 """
 
 from datetime import timedelta
@@ -27,13 +27,13 @@ _ROUNDING = Fraction(1, 2)
 
 
 def target(draft: Draft) -> PatchRoute:
-    """Return what the route shall be, by status alone."""
+    """Return what the route shall be, by status; how that is written depends on which places are warm."""
     release = draft.live
     if release is None or release.state == "Preparing":
         return alone(draft)
     if release.state == "RollingBack":
         route = draft.seen.route
-        warm = route is not None and on_route(route, release.revision) and not route.cold
+        warm = route is not None and on_route(route, release.revision) and not route.cold_second
         return both(draft, 0) if warm else alone(draft)
     return both(draft, draft.status.traffic.desired)
 
@@ -56,10 +56,12 @@ def _first_leads(draft: Draft) -> bool:
     """Return whether the first place shall have the traffic that goes to stable alone: the second one is cold, or was
     until a moment ago.
     """
-    route = draft.seen.route
-    if route is None or not (route.cold or (route.leads and route.ours[0].service == draft.stable.service)):
+    route, live = draft.seen.route, draft.live
+    if route is None:
         return False
-    return draft.live is not None or verified_for(draft) < SETTLING
+    going = live is not None and live.state != "Preparing"
+    led = route.leads and route.ours[0].service == draft.stable.service
+    return route.cold_second or (led and (going or verified_for(draft) < SETTLING))
 
 
 def both(draft: Draft, weight: int) -> PatchRoute:
@@ -75,8 +77,13 @@ def both(draft: Draft, weight: int) -> PatchRoute:
         release=release.number,
         step=0 if rolling_back else release.step,
         mirror_percent=pairing.percent if mirrored else 0,
-        plain=weight == FULL and verified_for(draft) >= SETTLING,
+        plain=weight == FULL and (_is_plain(draft.seen.route) or verified_for(draft) >= SETTLING),
     )
+
+
+def _is_plain(route: RouteState | None) -> bool:
+    # What has gone cold stays so until stable comes back in the first place.
+    return route is not None and route.cold_second
 
 
 def last_number(status: RolloutStatus) -> int:
@@ -120,7 +127,8 @@ def serves_stable_only(route: RouteState, revision: str) -> bool:
 
 def _shares_match(route: RouteState, wanted: PatchRoute) -> bool:
     if wanted.candidate is None:
-        return route.ours[0].weight > 0 and route.leads == (wanted.weight == FULL)
+        cold = route.cold_first or route.cold_second
+        return route.ours[0].weight > 0 and route.leads == (wanted.weight == FULL) and not cold
     share = _share(route.ours[0], route)
     if wanted.weight in (0, FULL):
         return share == wanted.weight

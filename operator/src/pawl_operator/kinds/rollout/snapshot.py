@@ -83,10 +83,12 @@ class RouteState:
     resource_version: str
     backends: tuple[RouteBackend, ...]
     mirrors: tuple[RouteMirror, ...] = ()
-    cold: bool = False
-    """The second of our places has weight 0: a gateway may have let go of what it needs to send anything there."""
-    leads: bool = False
-    """The first of our places has more weight than the second, whoever stands in them."""
+    places: tuple[int, ...] = ()
+    """The weights of our backendRefs as they stand there, before two that name the same arm are taken as one."""
+    warmable: bool = True
+    """Whether a place without traffic can have some weight all the same; beside strangers that have nearly all of the
+    rule even one part would be too much.
+    """
     accepted: bool = False
     """Every parent: condition Accepted is True."""
     resolved: bool = False
@@ -102,6 +104,21 @@ class RouteState:
     def ours(self) -> tuple[RouteBackend, ...]:
         """Our backends in their order on the route."""
         return tuple(backend for backend in self.backends if backend.ours)
+
+    @property
+    def cold_first(self) -> bool:
+        """Whether the first place has no weight: a gateway may lack what it needs to send anything there."""
+        return self.warmable and len(self.places) > 1 and self.places[0] == 0
+
+    @property
+    def cold_second(self) -> bool:
+        """Whether the second place has no weight, or is not there."""
+        return self.warmable and len(self.places) > 0 and self.places[1:2] in ((), (0,))
+
+    @property
+    def leads(self) -> bool:
+        """Whether the first place has more weight than the second, whoever stands in them."""
+        return len(self.places) > 0 and self.places[0] > sum(self.places[1:2])
 
     @property
     def programmed(self) -> bool:
