@@ -4,8 +4,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 from rollout_machine import Anything
 
-# Half a minute alone; beside builds and a second worker it may be two.
-TestAnything = pytest.mark.timeout(300)(Anything.TestCase)
+# Half a minute alone; beside builds it was seen to take four.
+TestAnything = pytest.mark.timeout(600)(Anything.TestCase)
 TestAnything.settings = settings(
     max_examples=90, stateful_step_count=30, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
