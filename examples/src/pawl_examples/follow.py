@@ -80,7 +80,7 @@ class Follower:
         deadline = time.monotonic() + seconds
         with self._changed:
             while not seen(self.history):
-                if self._rollout.broken:
+                if self._rollout.broken or self._route.broken:
                     raise KubeError(f"{self.history.name}: the follower has ended")
                 left = deadline - time.monotonic()
                 if left <= 0:

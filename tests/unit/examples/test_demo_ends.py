@@ -77,3 +77,32 @@ def test_nobody_waits_for_a_follower_that_has_ended() -> None:
     follower.start()
     with pytest.raises(KubeError, match="rollout/x: the follower has ended"):
         follower.until(lambda history: history.phase == "Healthy", 30)
+
+
+class OddRoute:
+    """A watch of a route that nobody can read, beside a Rollout that says nothing."""
+
+    def __init__(self, kind: str) -> None:
+        self._kind = kind
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        yield {"kind": self._kind}
+
+    def close(self) -> None:
+        pass
+
+
+class OddCluster:
+    def watch(self, *what: str) -> OddRoute:
+        return OddRoute("HTTPRoute" if what[0].startswith("httproutes") else "Status")
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_weights_that_nobody_can_read_end_the_wait_too() -> None:
+    follower = Follower(OddCluster(), "demo", "x", lambda _: None)  # type: ignore[arg-type]
+    follower.start()
+    try:
+        with pytest.raises(KubeError, match="rollout/x: the follower has ended"):
+            follower.until(lambda history: history.phase == "Healthy", 30)
+    finally:
+        follower.stop()
