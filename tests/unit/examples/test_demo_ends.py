@@ -1,5 +1,6 @@
 """However the demo ends, its cluster is taken down; where it cannot run, it says so before anything is built."""
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import pytest
 
 from pawl_examples import bringup, demo
-from pawl_examples.follow import Follower
+from pawl_examples.follow import Follower, Stream
 from pawl_examples.history import Transition
 from pawl_examples.kube import KubeError
 
@@ -68,12 +69,11 @@ class Cluster:
         return Once()
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_nobody_waits_for_a_follower_that_has_ended() -> None:
     def tell(_: Transition) -> None:
         raise SystemExit(1)  # as rich does when nobody reads what it prints
 
-    follower = Follower(Cluster(), "demo", "x", tell)  # type: ignore[arg-type]
+    follower = Follower(Cluster(), "demo", "x", tell)
     follower.start()
     with pytest.raises(KubeError, match="rollout/x: the follower has ended"):
         follower.until(lambda history: history.phase == "Healthy", 30)
@@ -97,12 +97,45 @@ class OddCluster:
         return OddRoute("HTTPRoute" if what[0].startswith("httproutes") else "Status")
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_weights_that_nobody_can_read_end_the_wait_too() -> None:
-    follower = Follower(OddCluster(), "demo", "x", lambda _: None)  # type: ignore[arg-type]
+    follower = Follower(OddCluster(), "demo", "x", lambda _: None)
     follower.start()
     try:
-        with pytest.raises(KubeError, match="rollout/x: the follower has ended"):
+        said = r"httproute/x: the follower has ended \(KeyError\('spec'\)\); run the demo again"
+        with pytest.raises(KubeError, match=said):
             follower.until(lambda history: history.phase == "Healthy", 30)
     finally:
         follower.stop()
+
+
+class LateCluster:
+    """Opens its watch only after the follower was stopped, and then tells states until that is closed."""
+
+    def __init__(self) -> None:
+        self.asked, self.stopped, self.closed = (threading.Event() for _ in range(3))
+
+    def watch(self, *what: str) -> "LateCluster":
+        self.asked.set()
+        assert self.stopped.wait(30)
+        return self
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        while not self.closed.is_set():
+            yield {}
+
+    def close(self) -> None:
+        self.closed.set()
+
+
+def test_a_watch_that_opens_after_the_stop_is_closed_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pawl_examples.follow.PATIENCE", 0.01)
+    cluster = LateCluster()
+    stream = Stream(cluster, ("rollouts.pawl.dev", "x"), "Rollout", lambda _: None)
+    stream.start()
+    assert cluster.asked.wait(30)
+    stream.stop()
+    cluster.stopped.set()
+    try:
+        assert cluster.closed.wait(5)
+    finally:
+        cluster.close()

@@ -101,7 +101,7 @@ def test_a_watch_that_ends_is_opened_anew_and_nothing_is_told_twice(monkeypatch:
     monkeypatch.setattr("pawl_examples.follow.PATIENCE", 0.01)
     told: list[Transition] = []
     cluster = Cluster([state("Pending"), state("Pending"), {"kind": "Status"}], [state("Pending"), state("Healthy")])
-    follower = Follower(cluster, "demo", "x", told.append)  # type: ignore[arg-type]
+    follower = Follower(cluster, "demo", "x", told.append)
     follower.start()
     try:
         assert follower.until(lambda history: history.phase == "Healthy", 5)
@@ -116,5 +116,5 @@ def test_waiting_for_what_does_not_come_ends(monkeypatch: pytest.MonkeyPatch) ->
     def never(history: History) -> bool:
         return history.phase == "Never"
 
-    follower = Follower(Cluster(), "demo", "x", lambda _: None)  # type: ignore[arg-type]
+    follower = Follower(Cluster(), "demo", "x", lambda _: None)
     assert not follower.until(never, 0.05)
