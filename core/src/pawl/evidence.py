@@ -68,6 +68,8 @@ class MetricEvidence:
     log_e: Mapping[str, float] = field(default_factory=dict)
     label_rate: float | None = None
     """Labelled users an hour; None: unknown."""
+    samples: Mapping[str, int] = field(default_factory=dict)
+    """Scored interactions by arm, of `PAIRED` those scored for both; an arm without an entry: unknown."""
     instance: str = ""
 
 
@@ -180,8 +182,13 @@ def _read_group(metric: str, step: int, samples: Sequence[Sample]) -> MetricEvid
         paired=_pair(arms[PAIRED]) if batch > 0 and PAIRED in arms else None,
         log_e=log_e,
         label_rate=single.get("label_rate"),
+        samples=_counts(samples) if batch > 0 else {},
         instance=samples[0].labels.get("instance", ""),
     )
+
+
+def _counts(samples: Sequence[Sample]) -> dict[str, int]:
+    return {s.labels["arm"]: int(s.value) for s in samples if s.name == PREFIX + "samples" and s.labels.get("arm")}
 
 
 def _flaw(samples: Sequence[Sample]) -> Flaw | None:

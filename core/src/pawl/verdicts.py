@@ -73,7 +73,7 @@ def judge(plan: ReleasePlan, step: int, seen: Observations, now: datetime) -> Ju
     breach = workload_breach(plan.analysis.hard_limits, seen.workload, now)
     if breach is not None:
         return _broken(breach)
-    trouble = _unreadable(seen, now)
+    trouble = unreadable(seen, now)
     if trouble is not None:
         return Judgement(*trouble)
     counters = (seen.gateway or {}).get(CANDIDATE, GatewayCounters())
@@ -81,7 +81,7 @@ def judge(plan: ReleasePlan, step: int, seen: Observations, now: datetime) -> Ju
     if breach is not None:
         return _broken(breach)
     # The monitor comes last: without it people still meet a candidate that fails.
-    trouble = _silent(plan, seen, now)
+    trouble = silent(seen, now) if plan.analysis.metrics else None
     if trouble is not None:
         return Judgement(*trouble)
     return _weigh(plan, step, seen, now)
@@ -91,7 +91,7 @@ def _broken(breach: Breach) -> Judgement:
     return Judgement("Fail", breach.cause, breach.message, (), breach.first_harm, breach.seen_at)
 
 
-def _unreadable(seen: Observations, now: datetime) -> tuple[Verdict, str, str] | None:
+def unreadable(seen: Observations, now: datetime) -> tuple[Verdict, str, str] | None:
     """Return verdict, reason and sentence if nothing that comes through Prometheus can be used."""
     if seen.fresh_at is None or now - seen.fresh_at > seen.max_age:
         since = f"since {seen.fresh_at:%H:%M:%S}" if seen.fresh_at else "yet"
@@ -103,10 +103,8 @@ def _unreadable(seen: Observations, now: datetime) -> tuple[Verdict, str, str] |
     return None
 
 
-def _silent(plan: ReleasePlan, seen: Observations, now: datetime) -> tuple[Verdict, str, str] | None:
+def silent(seen: Observations, now: datetime) -> tuple[Verdict, str, str] | None:
     """Return verdict, reason and sentence if the monitor says nothing that can be used about this release."""
-    if not plan.analysis.metrics:
-        return None
     looked = seen.evidence.computed_at if seen.evidence is not None else None
     if seen.evidence is None or looked is None:
         if seen.seen_before:

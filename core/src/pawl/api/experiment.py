@@ -19,6 +19,7 @@ from pawl.api.meta import (
     ObjectMeta,
     Probability,
     Revision,
+    ShortText,
     Source,
     Text,
     Timestamp,
@@ -75,6 +76,8 @@ class ExperimentAnalysis(ApiModel):
     """maxDuration after which the experiment ends with what is known."""
     whole_days: Bool = True
     """wholeDays lets Ship be decided only after whole days, so that every hour of the day counts alike."""
+    expected_users: Annotated[int, Whole(10, 1_000_000_000)] = 2000
+    """expectedUsers is the number of users at which the interval shall be tightest."""
     pairing: Pairing = Pairing()
     """pairing lets both arms answer the same requests."""
 
@@ -209,6 +212,13 @@ class ControlStatus(ApiModel):
     """digest of its artifact."""
 
 
+class TreatmentStatus(ControlStatus):
+    """The treatment as the Rollout serves it."""
+
+    variant: Name
+    """variant is its name among the arms."""
+
+
 class ExperimentStatus(ApiModel):
     """What is so."""
 
@@ -226,8 +236,14 @@ class ExperimentStatus(ApiModel):
     """finishedAt is when it was decided."""
     decision: Decision | None = None
     """decision that was reached."""
+    reason: ShortText = ""
+    """reason of the decision as a CamelCase word."""
     control: ControlStatus | None = None
     """control as frozen at the start."""
+    treatment: TreatmentStatus | None = None
+    """treatment as frozen at the start."""
+    candidate_set_at: Timestamp | None = None
+    """candidateSetAt is when a shipped treatment was made the Rollout's candidate."""
     evidence: Annotated[tuple[EvidenceStatus, ...], Field(max_length=32)] = ()
     """evidence that was judged last, per metric."""
 

@@ -5,14 +5,46 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from pawl.api.component import RegistryName
-from pawl.api.experiment import ExperimentPlan, ObjectRef
-from pawl.api.meta import ApiModel, Bool, Conditions, Count, LongDuration, Name, ObjectMeta, ShortText, Text, Timestamp
-from pawl.api.resource import NAME_RULE
+from pawl.api.experiment import DEFAULT_WEIGHT, ExperimentPlan, ObjectRef
+from pawl.api.meta import (
+    ApiModel,
+    Bool,
+    Conditions,
+    Count,
+    Digest,
+    LongDuration,
+    Name,
+    ObjectMeta,
+    Revision,
+    ShortText,
+    Text,
+    Timestamp,
+)
+from pawl.api.resource import name_rule
 from pawl.api.rollout import Cron, TimeZone
-from pawl.api.rules import Cel, Shape, Whole, immutable
-from pawl.api.training_run import TrainingPlan
+from pawl.api.rules import Cel, ListMap, Shape, Whole, immutable
+from pawl.api.training_run import Registered, TrainingPlan
 
 Examples = Annotated[int, Whole(1, 1_000_000_000, ruled=True)]
+MAX_LOOP_NAME = 32
+"""Leaves a dash and seven digits for the number of a turn in the name of a child."""
+MAX_TURNS = 3
+MAX_HISTORY = 20
+TurnState = Literal["Training", "Queued", "Experimenting", "AwaitingApproval", "Releasing"]
+TurnOutcome = Literal[
+    "Promoted",
+    "RolledBack",
+    "Aborted",
+    "Superseded",
+    "NotShipped",
+    "GateRefused",
+    "NotRegistered",
+    "TrainingFailed",
+    "Replaced",
+    "StableMoved",
+    "Unchanged",
+    "Lost",
+]
 
 
 class Registry(ApiModel):
@@ -60,7 +92,10 @@ class ExperimentTemplate(ApiModel):
     """Experiments are made from this."""
 
     spec: ExperimentPlan
-    """spec of each Experiment; rolloutRef and variants are filled in."""
+    """spec of each Experiment; rolloutRef, variants, mode (as stage says) and onShip (as approval says) are filled
+    in."""
+    treatment_weight: Annotated[int, Whole(1, 99)] = DEFAULT_WEIGHT
+    """treatmentWeight is the percentage of users who get the new version; the rest stay with what is live."""
 
 
 class HistoryLimits(ApiModel):
@@ -129,25 +164,116 @@ class LearningLoopSpec(ApiModel):
     )
 
 
+class Champion(ApiModel):
+    """What was live when a turn began: the opponent of its gate."""
+
+    revision: Revision
+    """revision that was live."""
+    source: Annotated[str, Field(max_length=512)]
+    """source of its artifact."""
+    digest: Digest = ""
+    """digest of its artifact."""
+
+
+class Turn(ApiModel):
+    """A turn of the loop that is under way: from new examples to a version that is live, or is not wanted."""
+
+    number: Count
+    """number of the turn; its TrainingRun and its Experiment are called <loop>-<number>."""
+    state: TurnState
+    """state: Training, Queued (registered, and it waits), Experimenting, AwaitingApproval or Releasing."""
+    started_at: Timestamp
+    """startedAt is when it began."""
+    cause: ShortText = ""
+    """cause of its beginning as a CamelCase word."""
+    examples: Count = 0
+    """examples that were new when it began."""
+    champion: Champion | None = None
+    """champion that its version has to beat, pinned when it began."""
+    training_run: ShortText = ""
+    """trainingRun that was seen."""
+    experiment: ShortText = ""
+    """experiment that was seen."""
+    registered: Registered | None = None
+    """registered is the version that came out of the training."""
+    handed_over_at: Timestamp | None = None
+    """handedOverAt is when the version was given to the Rollout, or to the person who has to approve it."""
+    release_before: Count = 0
+    """releaseBefore is the Rollout's last release before that."""
+    candidate_seen: Bool = False
+    """candidateSeen says whether the Rollout has named the version as its candidate."""
+    release: Count = 0
+    """release of the Rollout in which the version is; 0: none yet."""
+
+
+class TurnRecord(ApiModel):
+    """A turn that has ended."""
+
+    turn: Count
+    """turn number."""
+    outcome: TurnOutcome
+    """outcome of the turn."""
+    reason: ShortText = ""
+    """reason as a CamelCase word."""
+    message: Text = ""
+    """message is a sentence for people."""
+    examples: Count = 0
+    """examples that were new when it began."""
+    started_at: Timestamp
+    """startedAt is when it began."""
+    finished_at: Timestamp
+    """finishedAt is when it ended."""
+    source: Annotated[str, Field(max_length=512)] = ""
+    """source of the version; empty: none was registered."""
+    digest: Digest = ""
+    """digest of its artifact."""
+    release: Count = 0
+    """release of the Rollout that it was; 0: none."""
+
+
 class LearningLoopStatus(ApiModel):
     """What is so."""
 
     conditions: Conditions = ()
-    """conditions: Accepted, Ready, Queued."""
+    """conditions: Ready, Accepted, NeedKnown, Queued; Reconciled while something fails."""
     observed_generation: Count | None = None
     """observedGeneration is the generation this status speaks of."""
-    phase: Literal["Pending", "Waiting", "Training", "Experimenting", "Queued", "Releasing", "Suspended"] | None = None
+    phase: (
+        Literal[
+            "Pending",
+            "Waiting",
+            "Training",
+            "Experimenting",
+            "Queued",
+            "AwaitingApproval",
+            "Releasing",
+            "Suspended",
+        ]
+        | None
+    ) = None
     """phase in one word, for people."""
     message: Text = ""
     """message is the present state in one sentence."""
     have: Count | None = None
-    """have is the number of new examples so far."""
+    """have is the number of new examples so far; absent: nobody knows."""
     need: Count | None = None
     """need is the number of new examples that start a training."""
     expected_at: Timestamp | None = None
     """expectedAt is when they will be there, at the present rate."""
     active: ShortText = ""
     """active child, as Kind/name."""
+    learned_until: Timestamp | None = None
+    """learnedUntil: examples that were received later count as new; absent: all do."""
+    learned_at: Timestamp | None = None
+    """learnedAt is when learnedUntil was set; what was counted before that is out of date."""
+    looked_at: Timestamp | None = None
+    """lookedAt is the last time of schedule at which the need was looked at."""
+    turn: Count = 0
+    """turn is the number of the last turn."""
+    turns: Annotated[tuple[Turn, ...], Field(max_length=MAX_TURNS), ListMap("number")] = ()
+    """turns under way, oldest first: one has an active child, one waits, one is in the Rollout."""
+    history: Annotated[tuple[TurnRecord, ...], Field(max_length=MAX_HISTORY)] = ()
+    """history of ended turns, newest last."""
     last_finished_at: Timestamp | None = None
     """lastFinishedAt is when the last turn ended."""
 
@@ -163,4 +289,4 @@ class LearningLoop(ApiModel):
     status: LearningLoopStatus = Field(default_factory=LearningLoopStatus)
     """status is what is so."""
 
-    rules = (NAME_RULE,)
+    rules = (name_rule(MAX_LOOP_NAME, "names of its TrainingRuns and Experiments are made from it"),)

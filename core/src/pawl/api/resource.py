@@ -7,10 +7,16 @@ from pawl.api.rules import Cel
 MAX_NAME = 40
 _NAME = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
 
-NAME_RULE = Cel(
-    f"size(self.metadata.name) <= {MAX_NAME} && self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')",
-    f"metadata.name is longer than {MAX_NAME} or has other characters than lower case letters, digits and '-': "
-    "choose a shorter one that starts with a letter, because names of Services are made from it",
-    lambda value: len(value.metadata.name) <= MAX_NAME and _NAME.fullmatch(value.metadata.name) is not None,
-    field="metadata.name",
-)
+
+def name_rule(longest: int, because: str) -> Cel:
+    """The rule about metadata.name of a kind whose names may have that many characters."""
+    return Cel(
+        f"size(self.metadata.name) <= {longest} && self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')",
+        f"metadata.name is longer than {longest} or has other characters than lower case letters, digits and '-': "
+        f"choose a shorter one that starts with a letter, because {because}",
+        lambda value: len(value.metadata.name) <= longest and _NAME.fullmatch(value.metadata.name) is not None,
+        field="metadata.name",
+    )
+
+
+NAME_RULE = name_rule(MAX_NAME, "names of Services are made from it")

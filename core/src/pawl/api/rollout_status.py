@@ -20,13 +20,16 @@ from pawl.api.meta import (
     Timestamp,
     Verdict,
 )
+from pawl.api.rules import ListMap, Whole
 from pawl.api.steps import Step
+from pawl.assignment import FINE_BUCKETS
 
 Phase = Literal["Pending", "Progressing", "Paused", "RollingBack", "Baking", "Healthy", "Degraded"]
 ReleaseState = Literal[
     "Preparing", "Progressing", "Baking", "RollingBack", "Promoted", "RolledBack", "Superseded", "Aborted"
 ]
 TrafficMode = Literal["RequestWeights", "HashedBucket", "HeaderRule", "Flag"]
+TrialState = Literal["Preparing", "Placing", "Publishing", "Running", "Leaving"]
 Outcome = Literal["Promoted", "RolledBack", "Superseded", "Aborted"]
 MAX_REJECTED = 20
 MAX_HISTORY = 20
@@ -136,6 +139,85 @@ class Holder(ApiModel):
     """since when it holds."""
 
 
+class TrialArm(ApiModel):
+    """One arm of a trial."""
+
+    variant: Name
+    """variant is the arm's name in the Experiment."""
+    revision: Revision
+    """revision that answers."""
+    source: Annotated[str, Field(max_length=512)]
+    """source of its artifact."""
+    digest: Digest = ""
+    """digest of its artifact."""
+    service: Name
+    """service that answers for it."""
+
+
+class AssignmentRange(ApiModel):
+    """The users of one arm: those whose fine bucket lies in a half-open range."""
+
+    variant: Name
+    """variant is the arm's name in the Experiment."""
+    revision: Revision
+    """revision that answers."""
+    header: ShortText
+    """header is the value of x-pawl-variant that leads to it."""
+    start: Annotated[int, Whole(0, FINE_BUCKETS)]
+    """start of the range, from 0."""
+    end: Annotated[int, Whole(0, FINE_BUCKETS)]
+    """end of the range, not part of it."""
+
+
+class Assignment(ApiModel):
+    """Which users an Experiment sends where; the assigner carries it out."""
+
+    experiment: ObjectName
+    """experiment that asks."""
+    uid: ShortText
+    """uid of the experiment."""
+    component: Name
+    """component that is asked about; also the key under which applications may ask for their variant."""
+    key: ShortText
+    """key that a user's id is hashed with: <component>.<revision of the treatment>."""
+    generation: Count
+    """generation of this assignment, counted per Rollout."""
+    ranges: Annotated[tuple[AssignmentRange, ...], Field(max_length=4), ListMap("variant")]
+    """ranges of ten thousand fine buckets, in order and without a gap."""
+
+
+class TrialStatus(ApiModel):
+    """One Experiment's time on this Rollout's route."""
+
+    experiment: ObjectName
+    """experiment that has the traffic."""
+    uid: ShortText
+    """uid of the experiment."""
+    state: TrialState
+    """state: Preparing (the treatment gets ready), Placing (its rules come onto the route), Publishing (users are
+    assigned), Running, Leaving (all users go back to stable)."""
+    treatment: TrialArm
+    """treatment as resolved with this Rollout's serve."""
+    control: TrialArm
+    """control is what is live."""
+    weight: Percentage
+    """weight is the percentage of users of the treatment."""
+    mirror_percent: Percentage = 0
+    """mirrorPercent of requests are copied to the other arm."""
+    header: ShortText
+    """header that carries the user's id, frozen at the start."""
+    started_at: Timestamp
+    """startedAt is when the Rollout took it on."""
+    running_at: Timestamp | None = None
+    """runningAt is when every assigner was seen to assign users: the experiment's clock starts."""
+    ready_deadline: Timestamp
+    """readyDeadline is when the treatment must be ready."""
+    cause: ShortText = ""
+    """cause of its leaving as a CamelCase word; empty: its Experiment no longer asks."""
+    message: Text = ""
+    """message is a sentence for people."""
+
+
 class TrafficStatus(ApiModel):
     """What was asked of the route and what was seen on it."""
 
@@ -153,6 +235,10 @@ class TrafficStatus(ApiModel):
     """holder has the route's traffic; absent: nobody."""
     error_source: Literal["Gateway", "Serving"] | None = None
     """errorSource says where error rates are read."""
+    assignment: Assignment | None = None
+    """assignment of users while an Experiment has the traffic; absent: nobody is assigned."""
+    assignment_generation: Count = 0
+    """assignmentGeneration is the last one that was given out."""
 
 
 class EvidenceStatus(ApiModel):
@@ -270,6 +356,8 @@ class RolloutStatus(ApiModel):
     """release is the last or present way of a candidate."""
     traffic: TrafficStatus = TrafficStatus()
     """traffic as asked and as seen."""
+    trial: TrialStatus | None = None
+    """trial is the Experiment that has the route's traffic; absent: none."""
     evidence: Annotated[tuple[EvidenceStatus, ...], Field(max_length=MAX_EVIDENCE)] = ()
     """evidence that was judged last, per metric."""
     rejected: Annotated[tuple[Rejected, ...], Field(max_length=MAX_REJECTED)] = ()

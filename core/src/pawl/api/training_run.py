@@ -28,6 +28,8 @@ from pawl.api.resource import NAME_RULE
 from pawl.api.rules import Cel, ListMap, Shape, Whole, at_most_one_of, immutable
 from pawl.api.serving import Command, ModelVersion, Resources
 
+MAX_ATTEMPTS = 16
+MAX_METRICS = 32
 ParameterName = Annotated[str, StringConstraints(min_length=1, max_length=128)]
 
 
@@ -196,15 +198,29 @@ class Attempt(ApiModel):
     """number of the try, from 1."""
     started_at: Timestamp
     """startedAt is when it began."""
+    uid: ShortText = ""
+    """uid of the object that runs it; empty: none was seen yet."""
+    running_at: Timestamp | None = None
+    """runningAt is when it was first seen to run; absent: it was not yet."""
     finished_at: Timestamp | None = None
     """finishedAt is when it ended."""
     reason: ShortText = ""
-    """reason of its end as a CamelCase word."""
+    """reason of its end as a CamelCase word; ReadingReport: it has ended, and its report is still being read."""
+    message: Text = ""
+    """message about its end is a sentence for people."""
 
 
 class DatasetStatus(ApiModel):
     """The dataset that was used."""
 
+    after: Timestamp | None = None
+    """after: only examples that were received later are learned from; absent: all."""
+    until: Timestamp | None = None
+    """until is the newest time of receipt that counts, the same for all attempts."""
+    have: Count | None = None
+    """have is the number of examples that were found."""
+    need: Count | None = None
+    """need is the number of examples without which nothing is trained."""
     digest: Digest = ""
     """digest of the snapshot."""
     train: Count = 0
@@ -252,7 +268,7 @@ class TrainingRunStatus(ApiModel):
     """What is so."""
 
     conditions: Conditions = ()
-    """conditions: Accepted, Suspended, Running, Succeeded."""
+    """conditions: Succeeded, Accepted, Running, Suspended; Reconciled while something fails."""
     observed_generation: Count | None = None
     """observedGeneration is the generation this status speaks of."""
     phase: Literal["Pending", "Suspended", "Running", "Gating", "Succeeded", "Failed"] | None = None
@@ -267,9 +283,13 @@ class TrainingRunStatus(ApiModel):
     """dataset that was used."""
     progress: Percentage | None = None
     """progress in percent."""
-    attempts: Annotated[tuple[Attempt, ...], Field(max_length=16)] = ()
-    """attempts, newest last."""
-    metrics: Annotated[tuple[MetricValue, ...], Field(max_length=32), ListMap("name")] = ()
+    attempts: Annotated[tuple[Attempt, ...], Field(max_length=MAX_ATTEMPTS), ListMap("number")] = ()
+    """attempts, newest last; the oldest are dropped."""
+    failures: Count = 0
+    """failures that count against backoffLimit; an attempt that was suspended is none."""
+    active_seconds: Count = 0
+    """activeSeconds is how long the attempts that have ended took together, which counts against activeDeadline."""
+    metrics: Annotated[tuple[MetricValue, ...], Field(max_length=MAX_METRICS), ListMap("name")] = ()
     """metrics on the test part."""
     gate: GateStatus | None = None
     """gate is what the gate said."""

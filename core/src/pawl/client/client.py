@@ -79,8 +79,12 @@ class PawlClient:
         metadata: Mapping[str, object] | None = None,
         predictions: Sequence[Mapping[str, object]] = (),
         component: str | None = None,
+        training: bool = True,
     ) -> str:
-        """Log one answered request and return its id. `time` defaults to now; latency is in milliseconds."""
+        """Log one answered request and return its id. `time` defaults to now; latency is in milliseconds.
+
+        `training` False: the person does not allow that it is learned from. It still counts as evidence.
+        """
         identity = str(id or new_interaction_id())
         record = {
             "id": identity,
@@ -100,7 +104,8 @@ class PawlClient:
             "metadata": metadata,
             "predictions": predictions,
         }
-        self._put("interactions", record)
+        # Said only where it is refused: a collector that does not know the word would keep nothing of the others.
+        self._put("interactions", record if training else record | {"training": False})
         return identity
 
     def feedback(
