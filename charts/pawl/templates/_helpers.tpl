@@ -41,7 +41,12 @@ app.kubernetes.io/component: {{ .part }}
 {{- end -}}
 
 {{- define "pawl.part.image" -}}
-{{- $image := (index .root.Values .part).image -}}
+{{ include "pawl.image" (dict "root" .root "image" (index .root.Values .part).image) }}
+{{- end -}}
+
+{{/* The reference of an image: dict "root" $ "image" (repository, tag, digest). */}}
+{{- define "pawl.image" -}}
+{{- $image := .image -}}
 {{- $name := $image.repository -}}
 {{- with .root.Values.global.imageRegistry -}}
 {{- $name = printf "%s/%s" (trimSuffix "/" .) (regexReplaceAll "^(localhost|[^/]*[.:][^/]*)/" $name "") -}}
@@ -188,9 +193,9 @@ resources: {{- toYaml $values.resources | nindent 2 }}
 {{- if not .Values.database.existingSecret.name -}}true{{- end -}}
 {{- end -}}
 
-{{/* The label of the pods that mount the SQLite claim; empty for the operator, and for all with Postgres. */}}
+{{/* The label of the pods that mount the SQLite claim; empty for all others, and for all with Postgres. */}}
 {{- define "pawl.part.databaseLabel" -}}
-{{- if and (ne .part "operator") (include "pawl.sqlite" .root) -}}
+{{- if and (has .part (list "collector" "monitor")) (include "pawl.sqlite" .root) -}}
 pawl.dev/database: {{ include "pawl.fullname" .root | quote }}
 {{- end -}}
 {{- end -}}

@@ -1,6 +1,6 @@
 """Evidence for the whole fleet: one query to Prometheus for the monitor's gauges, one for the gateway's counters.
 
-Both are asked at every scrape, for what was read longer ago than three scrapes counts as lost; a Rollout is looked at
+Both are asked at every scrape, for what was read longer ago than three scrapes counts as lost; an object is looked at
 when its own interval is over or the monitor has closed another batch. The source only reads and remembers. It never
 judges: what is missing, old or contradictory reaches `decide` as such.
 """
@@ -28,7 +28,7 @@ SHORTEST = 0.25
 
 @dataclass(frozen=True, slots=True)
 class EvidenceTarget:
-    """One Rollout with a release on its way: what to ask for, and how often."""
+    """A Rollout with a release on its way, or an Experiment: what to ask for, and how often."""
 
     uid: str
     release: int
@@ -42,7 +42,7 @@ class EvidenceTarget:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What is known about one Rollout, and since when."""
+    """What is known about one Rollout or Experiment, and since when."""
 
     release: ReleaseEvidence | None = None
     gateway: Mapping[str, GatewayCounters] | None = None
@@ -84,7 +84,7 @@ class EvidenceSource:
         return timedelta(seconds=max(3 * self._settings.scrape_interval, 2 * self._settings.monitor_tick))
 
     def about(self, uid: str) -> Evidence:
-        """Return what is known about one Rollout now."""
+        """Return what is known about one Rollout or Experiment now."""
         skew = self._prometheus.clock_skew if self._prometheus is not None else timedelta(0)
         return Evidence(self._releases.get(uid), self._gateway.get(uid), self._fresh_at, skew)
 

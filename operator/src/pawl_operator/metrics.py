@@ -38,6 +38,9 @@ class OperatorMetrics:
         self.drift = Counter(
             "pawl_rollout_route_drift", "Routes found changed by somebody else", OBJECT, registry=registry
         )
+        self.training_attempts = Counter(
+            "pawl_training_attempts", "Attempts of TrainingRuns that ended", ("engine", "reason"), registry=registry
+        )
         self.queue_depth = Gauge("pawl_operator_queue_depth", "Objects due or in work", registry=registry)
         self.queue_oldest = Gauge(
             "pawl_operator_queue_oldest_seconds", "Age of the oldest due object", registry=registry

@@ -10,6 +10,7 @@ from typing import TypeVar
 from pawl.durations import parse_duration
 from pawl.errors import InvalidSpec
 from pawl.leases import LeaseTimes
+from pawl_operator.traffic.assigner_policy import AssignerService
 
 T = TypeVar("T")
 _MATCHER = r'[a-zA-Z_][a-zA-Z0-9_]*\s*(?:=|!=|=~|!~)\s*"(?:[^"\\]|\\.)*"'
@@ -33,6 +34,20 @@ class Settings:
     """PAWL_MONITOR_TICK, how often the monitor exports; evidence older than two of these is no evidence."""
     gateway_metrics: bool
     """PAWL_GATEWAY_METRICS, whether error rate and p99 are read from the gateway's clusters."""
+    assigner: AssignerService | None
+    """PAWL_ASSIGNER, its Service as namespace/name:port; empty: there is none, and Experiments have to wait."""
+    mlflow_tracking_uri: str
+    """PAWL_MLFLOW_TRACKING_URI, such as http://mlflow.mlflow:5000, for model servers and trainers; empty: none."""
+    collector_url: str
+    """PAWL_COLLECTOR_URL, such as http://pawl-collector.pawl-system.svc, where trainers read examples; empty: none."""
+    trainer_image: str
+    """PAWL_TRAINER_IMAGE, image of trainers that need no deep learning library; empty: each run names its own."""
+    trainer_torch_image: str
+    """PAWL_TRAINER_TORCH_IMAGE, image of trainers that need one; empty: each run names its own."""
+    training_start_deadline: float
+    """PAWL_TRAINING_START_DEADLINE, how long an attempt at a training may take until it runs."""
+    training_poll: float
+    """PAWL_TRAINING_POLL, how often a training that runs is looked at."""
     namespaces: tuple[str, ...]
     """PAWL_NAMESPACES, comma separated; empty: the whole cluster."""
     lease_namespace: str
@@ -74,6 +89,13 @@ def read_settings(env: Mapping[str, str]) -> Settings:
         scrape_interval=reader.read("PAWL_SCRAPE_INTERVAL", "15s", _seconds(0.1, 3600.0)),
         monitor_tick=reader.read("PAWL_MONITOR_TICK", "15s", _seconds(0.1, 3600.0)),
         gateway_metrics=reader.read("PAWL_GATEWAY_METRICS", "true", _flag),
+        assigner=reader.read("PAWL_ASSIGNER", "", _assigner),
+        mlflow_tracking_uri=reader.read("PAWL_MLFLOW_TRACKING_URI", "", _url),
+        collector_url=reader.read("PAWL_COLLECTOR_URL", "", _url),
+        trainer_image=reader.read("PAWL_TRAINER_IMAGE", "", _image),
+        trainer_torch_image=reader.read("PAWL_TRAINER_TORCH_IMAGE", "", _image),
+        training_start_deadline=reader.read("PAWL_TRAINING_START_DEADLINE", "10m", _seconds(0.1, 3600.0)),
+        training_poll=reader.read("PAWL_TRAINING_POLL", "5s", _seconds(0.1, 3600.0)),
         namespaces=reader.read("PAWL_NAMESPACES", "", _names),
         lease_namespace=reader.read("PAWL_LEASE_NAMESPACE", "pawl-system", _name),
         lease_name=reader.read("PAWL_LEASE_NAME", "pawl-operator", _name),
@@ -138,6 +160,12 @@ def _url(text: str) -> str:
     return text.rstrip("/")
 
 
+def _image(text: str) -> str:
+    if not re.fullmatch(r"[!-~]*", text):
+        raise ValueError("give an image reference without spaces, such as registry.example/trainer:1")
+    return text
+
+
 def _selector(text: str) -> str:
     if text and not _SELECTOR.fullmatch(text):
         raise ValueError('give label matchers like cluster="eu-1",environment="prod"')
@@ -158,6 +186,16 @@ def _name(text: str) -> str:
     if not _NAME.fullmatch(text):
         raise ValueError("give a Kubernetes name: lower case letters, digits and dashes, at most 63")
     return text
+
+
+def _assigner(text: str) -> AssignerService | None:
+    if not text:
+        return None
+    found = re.fullmatch(r"([^/]+)/([^:]+):(\d{1,5})", text, re.ASCII)
+    if found is None:
+        raise ValueError("give a Service as namespace/name:port, such as pawl-system/pawl-assigner:8080")
+    namespace, name, port = found.groups()
+    return AssignerService(_name(namespace), _name(name), _whole(1, 65535)(port))
 
 
 def _filled(text: str) -> str:

@@ -52,6 +52,8 @@ class Watches:
         if kind == "DELETED":
             self._store.remove(resource, body)
         elif not self._store.put(resource, body):
+            # What we wrote ourselves is known to its own controller, but not to those of other objects.
+            self._changed(resource, body, but=_ref(resource, body))
             return
         self._changed(resource, body)
 
@@ -127,9 +129,12 @@ class Watches:
         self._served[resource] = True
         return found
 
-    def _changed(self, resource: Resource, body: dict[str, Any]) -> None:
+    def _changed(self, resource: Resource, body: dict[str, Any], but: Ref | None = None) -> None:
+        if but is not None and resource not in OWN_KINDS:
+            return
         for key in keys_for(resource, body, self._store):
-            self._queue.add(key)
+            if key != but:
+                self._queue.add(key)
 
     def _enqueue_all(self) -> None:
         # Spread over a few seconds, so that a large fleet does not come due in one instant.

@@ -1,14 +1,41 @@
-"""Conditions on plain bodies (KEP-1623), for what is said outside a kind's own decisions. Pure."""
+"""Conditions (KEP-1623): how one is set, among a status' typed ones or on a plain body. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 
 from pawl.api.meta import Condition
 
 MESSAGE_LIMIT = 1024
+Value = Literal["True", "False", "Unknown"]
 RECONCILED = "Reconciled"
 """Says that passes over an object fail; a pass that succeeds takes it away."""
+
+
+def renewed(
+    conditions: Sequence[Condition],
+    kind: str,
+    value: Value,
+    reason: str,
+    message: str,
+    *,
+    generation: int,
+    now: datetime,
+    order: Sequence[str] = (),
+) -> tuple[Condition, ...]:
+    """Return `conditions` with one set; the others stay, those named in `order` first and in that order."""
+    had = next((entry for entry in conditions if entry.type == kind), None)
+    new = Condition(
+        type=kind,
+        status=value,
+        reason=reason,
+        message=message[:MESSAGE_LIMIT],
+        last_transition_time=had.last_transition_time if had is not None and had.status == value else now,
+        observed_generation=generation,
+    )
+    kept = {entry.type: entry for entry in conditions} | {kind: new}
+    ours = [kept.pop(name) for name in order if name in kept]
+    return (*ours, *kept.values())
 
 
 def with_condition(

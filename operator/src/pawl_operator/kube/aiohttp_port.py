@@ -8,6 +8,7 @@ a write.
 import asyncio
 import json
 import ssl
+from collections.abc import Mapping
 from typing import Any
 
 import aiohttp
@@ -18,12 +19,14 @@ from pawl_operator.kube.credentials import Credentials
 from pawl_operator.kube.limit import TokenBucket
 from pawl_operator.kube.port import Listing, Object, PatchOps
 from pawl_operator.kube.resources import Ref, Resource
+from pawl_operator.tail import read_tail
 
 PAGE = 500
 JSON = "application/json"
 JSON_PATCH = "application/json-patch+json"
 APPLY_PATCH = "application/apply-patch+yaml"
 TOKEN_AGE = 60.0
+ERRORS = 400
 
 
 class AiohttpKube:
@@ -54,6 +57,14 @@ class AiohttpKube:
             return await self._call("GET", ref.path(), urgent=urgent)
         except NotFound:
             return None
+
+    async def text(self, ref: Ref, subresource: str, query: Mapping[str, str], *, limit: int) -> str | None:
+        """Return the last `limit` bytes of a subresource that is text; None where it does not exist."""
+        try:
+            answer = await self._call("GET", ref.path(subresource), query=dict(query), limit=limit)
+        except NotFound:
+            return None
+        return str(answer["text"])
 
     async def list(self, resource: Resource, namespace: str | None = None, *, selector: str = "") -> Listing:
         """Return every object, read in pages of 500."""
@@ -123,6 +134,7 @@ class AiohttpKube:
         query: dict[str, str] | None = None,
         media: str = JSON,
         urgent: bool = False,
+        limit: int | None = None,
     ) -> Object:
         what = f"{method} {path}"
         try:
@@ -130,24 +142,26 @@ class AiohttpKube:
                 if not urgent:
                     await self._bucket.take()
                 async with self._slots:
-                    return await self._attempts(method, path, body, query or {}, media)
+                    return await self._attempts(method, path, body, query or {}, media, limit)
         except TimeoutError as error:
             raise DependencyUnavailable(f"{what}: no answer within {self._deadline:g} s") from error
 
-    async def _attempts(self, method: str, path: str, body: object, query: dict[str, str], media: str) -> Object:
+    async def _attempts(
+        self, method: str, path: str, body: object, query: dict[str, str], media: str, limit: int | None
+    ) -> Object:
         attempt = 0
         while True:
             attempt += 1
             pause = min(4.0, 0.2 * 2**attempt)
             try:
-                code, answer, after = await self._once(method, path, body, query, media)
+                code, answer, after = await self._once(method, path, body, query, media, limit)
             except (aiohttp.ClientError, OSError) as error:
                 # A write whose connection broke may or may not have happened: only a new decision may repeat it.
                 if method != "GET" or attempt > 2:
                     raise DependencyUnavailable(f"{method} {path}: {type(error).__name__}") from error
                 await asyncio.sleep(pause)
                 continue
-            if code < 400:
+            if code < ERRORS:
                 return answer
             if code == 401 and attempt == 1:
                 self._token_read = None
@@ -162,18 +176,21 @@ class AiohttpKube:
         return error_of(code, answer, what=f"{method} {path}", patch=media == JSON_PATCH)
 
     async def _once(
-        self, method: str, path: str, body: object, query: dict[str, str], media: str
+        self, method: str, path: str, body: object, query: dict[str, str], media: str, limit: int | None
     ) -> tuple[int, Object, float | None]:
         session = await self._open()
         token = await self._bearer()
-        headers = {"Accept": JSON} | ({"Authorization": f"Bearer {token}"} if token else {})
+        headers = {"Accept": JSON if limit is None else "*/*"} | ({"Authorization": f"Bearer {token}"} if token else {})
         if body is not None:
             headers["Content-Type"] = media
         data = None if body is None else json.dumps(body).encode()
         url = f"{self._credentials.server}{path}"
         async with session.request(method, url, params=query, data=data, headers=headers, ssl=self._ssl or True) as got:
-            text = await got.text(errors="replace")
-            return got.status, _parse(text), _retry_after(got.headers.get("Retry-After"))
+            after = _retry_after(got.headers.get("Retry-After"))
+            if limit is not None:
+                text = (await read_tail(got, limit)).decode(errors="replace")
+                return got.status, {"text": text} if got.status < ERRORS else _parse(text), after
+            return got.status, _parse(await got.text(errors="replace")), after
 
     async def _open(self) -> aiohttp.ClientSession:
         async with self._opening:

@@ -34,6 +34,10 @@ class KubePort(Protocol):
         """Return the object, or None where it does not exist."""
         ...
 
+    async def text(self, ref: Ref, subresource: str, query: Mapping[str, str], *, limit: int) -> str | None:
+        """Return the last `limit` bytes of a subresource that is text, such as a pod's log; None where it is not."""
+        ...
+
     async def list(self, resource: Resource, namespace: str | None = None, *, selector: str = "") -> Listing:
         """Return every object, read in pages; NotFound when the resource itself is not served."""
         ...

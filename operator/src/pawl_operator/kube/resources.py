@@ -61,10 +61,20 @@ EVENTS = Resource("", "v1", "events", "Event")
 LEASES = Resource("coordination.k8s.io", "v1", "leases", "Lease")
 HTTP_ROUTES = Resource("gateway.networking.k8s.io", "v1", "httproutes", "HTTPRoute")
 TRAFFIC_POLICIES = Resource("gateway.envoyproxy.io", "v1alpha1", "backendtrafficpolicies", "BackendTrafficPolicy")
+SECURITY_POLICIES = Resource("gateway.envoyproxy.io", "v1alpha1", "securitypolicies", "SecurityPolicy")
+CLIENT_POLICIES = Resource("gateway.envoyproxy.io", "v1alpha1", "clienttrafficpolicies", "ClientTrafficPolicy")
+REFERENCE_GRANTS = Resource("gateway.networking.k8s.io", "v1beta1", "referencegrants", "ReferenceGrant")
+RAY_JOBS = Resource("ray.io", "v1", "rayjobs", "RayJob")
+JOBS = Resource("batch", "v1", "jobs", "Job")
 
 OWN_KINDS = (ROLLOUTS, COMPONENTS, TRAINING_RUNS, EXPERIMENTS, LEARNING_LOOPS)
 OWNED_LABEL = "pawl.dev/rollout"
 """Every Deployment, Pod, claim and policy that Pawl makes carries it; watches select by it on the server."""
-LABELLED = (DEPLOYMENTS, PODS, LEASES, TRAFFIC_POLICIES)
-WATCHED = (*OWN_KINDS, DEPLOYMENTS, PODS, LEASES, HTTP_ROUTES, TRAFFIC_POLICIES)
-BY_KIND = {(resource.group, resource.kind): resource for resource in (*WATCHED, AUTOSCALERS, SERVICES, EVENTS)}
+TRAINING_LABEL = "pawl.dev/trainingrun"
+"""Every RayJob, Job and Pod of a TrainingRun carries it; they are asked for while it runs, and not watched."""
+LABELLED = (DEPLOYMENTS, PODS, LEASES, TRAFFIC_POLICIES, SECURITY_POLICIES)
+WATCHED = (*OWN_KINDS, DEPLOYMENTS, PODS, LEASES, HTTP_ROUTES, TRAFFIC_POLICIES, SECURITY_POLICIES)
+BY_KIND = {
+    (resource.group, resource.kind): resource
+    for resource in (*WATCHED, AUTOSCALERS, SERVICES, EVENTS, REFERENCE_GRANTS)
+}

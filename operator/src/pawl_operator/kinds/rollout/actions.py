@@ -81,6 +81,48 @@ class PatchRoute:
 
 
 @dataclass(frozen=True, slots=True)
+class Variant:
+    """One arm of a trial as its rule on the route shall be: who meets it, who answers, and how the answer is marked.
+
+    ``owner`` is the uid that is stamped as x-pawl-rollout: the Experiment's, or this Rollout's where the answers are
+    no longer the Experiment's. ``mirror_percent`` of its requests are copied to ``mirror_service``; 0: none.
+    """
+
+    name: str
+    header: str
+    service: str
+    revision: str
+    arm: str
+    owner: str
+    release: int
+    step: int
+    mirror_service: str = ""
+    mirror_percent: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class PatchVariants:
+    """Make the route carry exactly these variants' rules beside ours; none: take them off. ``urgent``: users leave a
+    treatment by it.
+    """
+
+    variants: tuple[Variant, ...] = ()
+    urgent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class EnsureAssignerPolicy:
+    """Let the rule ask the assigner for each user's arm, by that header."""
+
+    header: str
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveAssignerPolicy:
+    """Ask the assigner no more; absent is fine."""
+
+
+@dataclass(frozen=True, slots=True)
 class EnsureStickyPolicy:
     """Write the policy that hashes the user's header over the arms, so that a user stays in an arm."""
 
@@ -117,6 +159,9 @@ Action = (
     | ScaleWorkload
     | DeleteWorkload
     | PatchRoute
+    | PatchVariants
+    | EnsureAssignerPolicy
+    | RemoveAssignerPolicy
     | EnsureStickyPolicy
     | RemoveStickyPolicy
     | TakeClaim
@@ -124,7 +169,16 @@ Action = (
     | AddFinalizer
     | RemoveFinalizer
 )
-REPAIRS = (EnsureWorkload, ScaleWorkload, DeleteWorkload, EnsureStickyPolicy, RemoveStickyPolicy, ReleaseClaim)
+REPAIRS = (
+    EnsureWorkload,
+    ScaleWorkload,
+    DeleteWorkload,
+    EnsureStickyPolicy,
+    RemoveStickyPolicy,
+    EnsureAssignerPolicy,
+    RemoveAssignerPolicy,
+    ReleaseClaim,
+)
 """What the next pass asks for again by itself until it is so: neither route nor status may wait for it."""
 
 FINALIZER = "pawl.dev/route"

@@ -5,8 +5,10 @@ fresh copy, because its aim, everybody on stable, does not depend on what somebo
 the pass; one about the way of writing alone is left to the next.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from pawl.api.rollout import Rollout
 from pawl.errors import Conflict, NotFound
@@ -15,26 +17,34 @@ from pawl_operator.kinds.rollout.actions import (
     Action,
     AddFinalizer,
     DeleteWorkload,
+    EnsureAssignerPolicy,
     EnsureStickyPolicy,
     EnsureWorkload,
     PatchRoute,
+    PatchVariants,
     ReleaseClaim,
+    RemoveAssignerPolicy,
     RemoveFinalizer,
     RemoveStickyPolicy,
     ScaleWorkload,
     TakeClaim,
 )
 from pawl_operator.kinds.rollout.manifests import build_workload, scale_ops
-from pawl_operator.kinds.rollout.observe import owner_of, ownership_of, wanted_policy
+from pawl_operator.kinds.rollout.observe import owner_of, ownership_of, wanted_assigner_policy, wanted_policy
 from pawl_operator.kube.apply import MANAGER, apply_manifest, ref_of
 from pawl_operator.kube.port import KubePort, Object
 from pawl_operator.kube.resources import AUTOSCALERS, DEPLOYMENTS, HTTP_ROUTES, LEASES, ROLLOUTS, SERVICES, WATCHED, Ref
 from pawl_operator.store import ObjectStore
+from pawl_operator.traffic.assigner_policy import AssignerService, build_grant
+from pawl_operator.traffic.assigner_policy import policy_ref as assigner_policy_ref
 from pawl_operator.traffic.claim import claim_body, claim_ref
 from pawl_operator.traffic.httproute import patch_for
 from pawl_operator.traffic.sticky import policy_ref
+from pawl_operator.traffic.variants import patch_variants
 
 ROUTE_ATTEMPTS = 5
+Build = Callable[[Object, str], list[dict[str, Any]]]
+"""Makes the JSON Patch of a route and the name of our rule; LookupError where the rule is not there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +64,13 @@ class Subject:
 class RolloutApplier:
     """Carries out actions through the port; one per process."""
 
-    def __init__(self, kube: KubePort, store: ObjectStore) -> None:
+    def __init__(
+        self, kube: KubePort, store: ObjectStore, assigner: AssignerService | None = None, tracking_uri: str = ""
+    ) -> None:
         self._kube = kube
         self._store = store
+        self._assigner = assigner
+        self._tracking_uri = tracking_uri
 
     async def carry_out(self, subject: Subject, action: Action) -> bool:  # noqa: C901 - one line for each action
         """Do one action; True when something changed in the cluster.
@@ -67,6 +81,12 @@ class RolloutApplier:
         match action:
             case PatchRoute():
                 return await self._patch_route(subject, action)
+            case PatchVariants():
+                return await self._patch_variants(subject, action)
+            case EnsureAssignerPolicy():
+                return await self._ensure_assigner_policy(subject, action.header)
+            case RemoveAssignerPolicy():
+                return await self._delete(assigner_policy_ref(subject.namespace, subject.name))
             case EnsureWorkload():
                 return await self._ensure_workload(subject, action)
             case ScaleWorkload():
@@ -87,18 +107,32 @@ class RolloutApplier:
                 return await self._finalizers(subject, add=False)
 
     async def _patch_route(self, subject: Subject, wanted: PatchRoute) -> bool:
+        urgent, ownership = wanted.candidate is None or wanted.weight == 0, ownership_of(subject.rollout)
+        # Where only the way of writing would change, the next pass looks at the route anew.
+        return await self._patch_rules(
+            subject,
+            lambda route, rule: patch_for(route, rule, wanted, ownership),
+            urgent=urgent,
+            yields=wanted.plain,
+        )
+
+    async def _patch_variants(self, subject: Subject, wanted: PatchVariants) -> bool:
+        ownership = ownership_of(subject.rollout)
+        return await self._patch_rules(
+            subject, lambda route, rule: patch_variants(route, rule, wanted, ownership), urgent=wanted.urgent
+        )
+
+    async def _patch_rules(self, subject: Subject, ops_for: Build, *, urgent: bool, yields: bool = False) -> bool:
         reference = subject.rollout.spec.route_ref
         if reference is None:
             raise NotFound("the Rollout has no route", field="spec.routeRef")
         ref = Ref(HTTP_ROUTES, subject.namespace, reference.name)
-        ownership = ownership_of(subject.rollout)
-        urgent = wanted.candidate is None or wanted.weight == 0
         route = self._store.get(ref) or await self._fresh(ref, urgent=urgent)
         for attempt in range(1, ROUTE_ATTEMPTS + 1):
             if route is None:
                 raise NotFound(f"HTTPRoute {reference.name} does not exist", field="spec.routeRef.name")
             try:
-                ops = patch_for(route, reference.rule_name, wanted, ownership)
+                ops = ops_for(route, reference.rule_name)
             except LookupError as error:
                 raise NotFound(str(error), field="spec.routeRef.ruleName", value=reference.rule_name) from error
             if not ops:
@@ -107,8 +141,7 @@ class RolloutApplier:
                 patched = await self._kube.json_patch(ref, ops, manager=MANAGER, urgent=urgent)
             except Conflict:
                 route = await self._fresh(ref, urgent=urgent)
-                if wanted.plain:
-                    # Only the way of writing would change: the next pass looks at the route anew.
+                if yields:
                     return False
                 if not urgent or attempt == ROUTE_ATTEMPTS:
                     raise
@@ -125,7 +158,7 @@ class RolloutApplier:
 
     async def _ensure_workload(self, subject: Subject, wanted: EnsureWorkload) -> bool:
         owner = owner_of(subject.rollout, subject.namespace, subject.uid)
-        return any([await self._apply(manifest) for manifest in build_workload(owner, wanted)])
+        return any([await self._apply(manifest) for manifest in build_workload(owner, wanted, self._tracking_uri)])
 
     async def _apply(self, manifest: Object) -> bool:
         """Apply; True when the object that the watch shows is not what came back."""
@@ -164,6 +197,14 @@ class RolloutApplier:
 
     async def _ensure_policy(self, subject: Subject, header: str) -> bool:
         return await self._apply(wanted_policy(subject.rollout, subject.namespace, header))
+
+    async def _ensure_assigner_policy(self, subject: Subject, header: str) -> bool:
+        if self._assigner is None:
+            raise NotFound("there is no assigner", field="PAWL_ASSIGNER", remedy="install it with the chart")
+        grant = build_grant(subject.namespace, self._assigner)
+        if grant is not None:
+            await apply_manifest(self._kube, grant)
+        return await self._apply(wanted_assigner_policy(subject.rollout, subject.namespace, header, self._assigner))
 
     async def _take_claim(self, subject: Subject) -> bool:
         reference = subject.rollout.spec.route_ref

@@ -1,11 +1,12 @@
 """Conditions of a Rollout (KEP-1623): the transition time moves only when the status does."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Literal
 
 from pawl.api.meta import Condition
 from pawl.api.rollout_status import RolloutStatus
-from pawl_operator.kinds.rollout.draft import LATER, MESSAGE_LIMIT, SOON, Draft
+from pawl_operator.kinds.conditions import Value, renewed
+from pawl_operator.kinds.rollout.draft import LATER, SOON, Draft
 from pawl_operator.kinds.rollout.reasons import Reason
 
 Kind = Literal[
@@ -32,7 +33,6 @@ ORDER: tuple[Kind, ...] = (
 )
 PATIENCE = 3 * LATER
 """How long a gateway may take to confirm a route before that is worth a person's look."""
-Value = Literal["True", "False", "Unknown"]
 
 
 def condition(status: RolloutStatus, kind: Kind) -> Condition | None:
@@ -66,19 +66,15 @@ def truth(value: bool) -> Value:
 
 def set_condition(draft: Draft, kind: Kind, value: Value, reason: Reason, message: str) -> None:
     """Set one condition; the others stay, in their fixed order (foreign ones last)."""
-    had = condition(draft.status, kind)
-    new = Condition(
-        type=kind,
-        status=value,
-        reason=reason,
-        message=message[:MESSAGE_LIMIT],
-        last_transition_time=_since(had, value, draft.now),
-        observed_generation=draft.seen.generation,
+    draft.set(
+        conditions=renewed(
+            draft.status.conditions,
+            kind,
+            value,
+            reason,
+            message,
+            generation=draft.seen.generation,
+            now=draft.now,
+            order=ORDER,
+        )
     )
-    kept = {entry.type: entry for entry in draft.status.conditions} | {kind: new}
-    ours = [kept.pop(name) for name in ORDER if name in kept]
-    draft.set(conditions=(*ours, *kept.values()))
-
-
-def _since(had: Condition | None, value: Value, now: datetime) -> datetime:
-    return had.last_transition_time if had is not None and had.status == value else now

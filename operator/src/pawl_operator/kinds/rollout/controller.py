@@ -22,12 +22,15 @@ REPAIR_AGAIN = timedelta(seconds=10)
 class RolloutController:
     """Reconciles Rollouts; used by the queue, which never runs one object twice at a time."""
 
-    def __init__(self, kube: KubePort, store: ObjectStore, observer: Observer, meter: RolloutMeter) -> None:
+    def __init__(
+        self, kube: KubePort, store: ObjectStore, observer: Observer, meter: RolloutMeter, tracking_uri: str = ""
+    ) -> None:
+        applier = RolloutApplier(kube, store, observer.assigners.service, tracking_uri)
         self._store = store
         self._observer = observer
         self._meter = meter
         self._streaks: dict[Ref, int] = {}
-        self.carrier = PlanCarrier(kube, store, RolloutApplier(kube, store).carry_out, meter.repair_failed)
+        self.carrier = PlanCarrier(kube, store, applier.carry_out, meter.repair_failed)
 
     async def reconcile(self, ref: Ref) -> float | None:
         """Run one pass and return in how many seconds the next one is due; None: only when something changes.

@@ -4,6 +4,7 @@ deleted           hand the route back, drop the finalizer                 deleti
 claim not held    take it, or leave everything alone                      here
 no stable yet     adopt spec.initialStable, or what the route tells       adoption
 no release        keep the route at stable, start release N+1             idle
+an Experiment     gives its users their arms, and takes them back         trial
 Preparing         wait until the candidate is ready                       release
 Progressing       judge, then intent, route, verified, hold               release
 Baking            the candidate is stable, the old one still there        baking
@@ -80,7 +81,7 @@ def _advance(draft: Draft, route: RouteState) -> None:
     release = draft.live
     if release is None:
         idle(draft, route)
-        if draft.live is None and FINALIZER in draft.seen.finalizers:
+        if draft.live is None and draft.status.trial is None and FINALIZER in draft.seen.finalizers:
             draft.act(RemoveFinalizer())
         return
     match release.state:

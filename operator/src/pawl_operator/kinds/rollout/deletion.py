@@ -14,8 +14,10 @@ from pawl_operator.kinds.rollout.actions import (
 from pawl_operator.kinds.rollout.conditions import wake_for_route
 from pawl_operator.kinds.rollout.draft import Draft
 from pawl_operator.kinds.rollout.reasons import Reason
+from pawl_operator.kinds.rollout.resting import keep_alone
 from pawl_operator.kinds.rollout.route_target import alone, matches, serves_stable_only
 from pawl_operator.kinds.rollout.snapshot import RouteState
+from pawl_operator.kinds.rollout.trial import conduct
 from pawl_operator.kinds.rollout.upkeep import keep_stable, outlives, restore_stable
 
 PATIENCE = timedelta(minutes=5)
@@ -28,12 +30,13 @@ def depart(draft: Draft) -> None:
         draft.say(Reason.DELETED, "the Rollout is being deleted")
         return
     route, release = draft.seen.route, draft.live
-    if release is None or route is None or draft.status.stable is None or not draft.seen.claim.held:
+    nothing_to_do = release is None and draft.status.trial is None
+    if nothing_to_do or route is None or draft.status.stable is None or not draft.seen.claim.held:
         _go(draft)
         return
     keep_stable(draft)
     restore_stable(draft)
-    waits_for = _hand_back(draft, route) or _hand_over(draft)
+    waits_for = _end_trial(draft, route) if release is None else _hand_back(draft, route) or _hand_over(draft)
     if not waits_for:
         _go(draft)
         return
@@ -53,6 +56,13 @@ def _hand_back(draft: Draft, route: RouteState) -> str:
     elif serves_stable_only(route, revision):
         return ""
     return f"the route is verified at stable {revision}"
+
+
+def _end_trial(draft: Draft, route: RouteState) -> str:
+    """Take an Experiment's users back to stable; return what is still to come."""
+    keep_alone(draft, route)
+    conduct(draft, route, release_waits=False)
+    return f"no user is led away from stable {draft.stable.revision}" if draft.status.trial is not None else ""
 
 
 def _hand_over(draft: Draft) -> str:

@@ -9,7 +9,7 @@ from typing import Literal
 from pawl.api.rollout import RolloutSpec
 from pawl.api.rollout_status import Rejected, ReleaseStatus, RolloutStatus, StableStatus
 from pawl.verdicts import Judgement
-from pawl_operator.kinds.rollout.actions import Action, EventNote, PatchRoute, Plan
+from pawl_operator.kinds.rollout.actions import Action, EventNote, PatchRoute, PatchVariants, Plan
 from pawl_operator.kinds.rollout.reasons import Reason
 from pawl_operator.kinds.rollout.snapshot import RolloutSnapshot
 
@@ -105,7 +105,7 @@ class Draft:
 
     def act(self, action: Action) -> None:
         """Ask for an action; a change of the route goes before everything else."""
-        if isinstance(action, PatchRoute):
+        if isinstance(action, PatchRoute | PatchVariants):
             self.actions.insert(0, action)
         else:
             self.actions.append(action)

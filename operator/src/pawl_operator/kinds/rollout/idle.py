@@ -1,4 +1,6 @@
-"""No release on its way: keep the route at stable, and begin the next one when the spec names a new candidate."""
+"""No release on its way: keep the route at stable, begin the next one when the spec names a new candidate, or else give
+the traffic to an Experiment that asks for it.
+"""
 
 from pawl_operator.kinds.rollout.draft import LATER, Draft
 from pawl_operator.kinds.rollout.pinning import keep_policy
@@ -7,6 +9,8 @@ from pawl_operator.kinds.rollout.resting import keep_alone
 from pawl_operator.kinds.rollout.route_target import alone, matches, serves_stable_only
 from pawl_operator.kinds.rollout.snapshot import RouteState
 from pawl_operator.kinds.rollout.start import start
+from pawl_operator.kinds.rollout.trial import conduct, take_on
+from pawl_operator.kinds.rollout.trial_route import sweep
 from pawl_operator.kinds.rollout.upkeep import answers, ready, remove_leftovers
 from pawl_operator.kinds.rollout.versions import Version, candidate_of
 
@@ -20,8 +24,16 @@ def idle(draft: Draft, route: RouteState) -> None:
     keep_policy(draft)
     _say_how_stable_is(draft, route, served=served)
     candidate = candidate_of(draft.spec)
-    if candidate is not None and candidate.revision != draft.stable.revision:
+    named = candidate is not None and candidate.revision != draft.stable.revision
+    waits = named and candidate is not None and draft.rejection_of(candidate.revision) is None
+    if draft.status.trial is not None:
+        conduct(draft, route, release_waits=waits and not draft.spec.suspend)
+    elif not sweep(draft, route):
+        draft.say(Reason.TRIAL_LEAVING, "what an Experiment left on the route is being taken off")
+    elif named and candidate is not None:
         _consider(draft, route, candidate)
+    if draft.status.trial is None and draft.live is None and not waits and not draft.spec.suspend:
+        take_on(draft, route)
 
 
 def _say_how_stable_is(draft: Draft, route: RouteState, *, served: bool) -> None:

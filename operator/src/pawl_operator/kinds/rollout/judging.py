@@ -2,12 +2,14 @@
 
 from datetime import datetime
 
-from pawl.api.rollout_status import MAX_EVIDENCE, EvidenceStatus, RolloutStatus
+from pawl.api.rollout_status import RolloutStatus
 from pawl.comparison import MetricJudgement
 from pawl.durations import parse_duration
 from pawl.hard_limits import WorkloadHealth
 from pawl.verdicts import Judgement, Observations, judge
-from pawl_operator.kinds.rollout.conditions import Value, set_condition, truth
+from pawl_operator.kinds.conditions import Value
+from pawl_operator.kinds.evidence_entries import entries_for
+from pawl_operator.kinds.rollout.conditions import set_condition, truth
 from pawl_operator.kinds.rollout.draft import Draft
 from pawl_operator.kinds.rollout.reasons import Reason
 from pawl_operator.kinds.rollout.snapshot import WorkloadState
@@ -23,7 +25,7 @@ def consider(draft: Draft) -> Judgement:
     _wake_for_readiness(draft)
     draft.set(verdict=judgement.verdict)
     if judgement.metrics:
-        draft.set(evidence=tuple(_entry(draft, one) for one in judgement.metrics)[:MAX_EVIDENCE])
+        draft.set(evidence=entries_for(judgement.metrics, draft.status.evidence))
     _metrics_condition(draft, judgement)
     _power_condition(draft, judgement)
     return judgement
@@ -81,34 +83,6 @@ def _observations(draft: Draft) -> Observations:
         clock_skew=seen.clock_skew,
         seen_before=any(entry.batch > 0 for entry in draft.status.evidence),
     )
-
-
-def _entry(draft: Draft, one: MetricJudgement) -> EvidenceStatus:
-    had = next((entry for entry in draft.status.evidence if entry.metric == one.metric), None)
-    if had is not None and (had.step, had.batch, had.verdict) == (one.step, one.batch, one.verdict) and one.batch > 0:
-        # The same batch says the same thing; rates that drift between batches must not rewrite the status.
-        return had
-    interval = one.interval
-    return EvidenceStatus(
-        metric=one.metric,
-        step=one.step,
-        batch=one.batch,
-        watermark=one.watermark,
-        users=interval.users if interval is not None else 0,
-        estimate=number(interval.estimate) if interval is not None else None,
-        lower=number(interval.lower) if interval is not None else None,
-        upper=number(interval.upper) if interval is not None else None,
-        log_e=number(one.log_e) if one.log_e is not None else None,
-        verdict=one.verdict,
-        detectable=number(one.detectable) if one.detectable is not None else None,
-        eta=one.eta,
-    )
-
-
-def number(value: float) -> str:
-    """Return a number as it stands in a status: four significant digits."""
-    text = f"{value:.4g}"
-    return "0" if text == "-0" else text
 
 
 def _metrics_condition(draft: Draft, judgement: Judgement) -> None:

@@ -18,6 +18,7 @@ from pawl_operator.kube.resources import AUTOSCALERS, DEPLOYMENTS, OWNED_LABEL, 
 USER = 10001
 ARTIFACTS = "/var/run/pawl/artifacts"
 PVC = "pvc://"
+MODELS = "models:/"
 SERVICE_PORT = 80
 GRACE_AFTER_DRAIN = 15
 REVISION_LABEL = "pawl.dev/revision"
@@ -62,9 +63,12 @@ class Owner:
         }
 
 
-def build_workload(owner: Owner, wanted: EnsureWorkload) -> list[Object]:
-    """Return the objects of one workload, the Service first so that it is there when the first pod is ready."""
-    objects = [_service(owner, wanted), _deployment(owner, wanted)]
+def build_workload(owner: Owner, wanted: EnsureWorkload, tracking_uri: str = "") -> list[Object]:
+    """Return the objects of one workload, the Service first so that it is there when the first pod is ready.
+
+    `tracking_uri` is the address of MLflow, where a source models:/... is read; empty: none is known.
+    """
+    objects = [_service(owner, wanted), _deployment(owner, wanted, tracking_uri)]
     if wanted.serve.autoscaling is not None:
         objects.append(_autoscaler(owner, wanted))
     return objects
@@ -108,13 +112,13 @@ def _service(owner: Owner, wanted: EnsureWorkload) -> Object:
     }
 
 
-def _deployment(owner: Owner, wanted: EnsureWorkload) -> Object:
+def _deployment(owner: Owner, wanted: EnsureWorkload, tracking_uri: str) -> Object:
     notes = {SOURCE_NOTE: wanted.source, DIGEST_NOTE: wanted.digest, RELEASE_NOTE: str(wanted.release)}
     spec: dict[str, Any] = {
         "revisionHistoryLimit": 1,
         "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}},
         "selector": {"matchLabels": _selector(owner, wanted.revision)},
-        "template": merge_overlay(_template(owner, wanted), wanted.serve.overlay),
+        "template": merge_overlay(_template(owner, wanted, tracking_uri), wanted.serve.overlay),
     }
     if wanted.serve.autoscaling is None:
         notes[REPLICAS_NOTE] = str(wanted.serve.wanted_replicas)
@@ -146,13 +150,14 @@ def _autoscaler(owner: Owner, wanted: EnsureWorkload) -> Object:
     }
 
 
-def _template(owner: Owner, wanted: EnsureWorkload) -> dict[str, Any]:
+def _template(owner: Owner, wanted: EnsureWorkload, tracking_uri: str) -> dict[str, Any]:
     serve = wanted.serve
     drain = math.ceil(parse_duration(serve.drain).total_seconds())
     volumes: list[dict[str, Any]] = [{"name": "tmp", "emptyDir": {}}]
-    claim = _claim(wanted.source)
-    if claim:
+    if claim := _claim(wanted.source):
         volumes.append({"name": "artifacts", "persistentVolumeClaim": {"claimName": claim, "readOnly": True}})
+    elif wanted.source.startswith(MODELS):
+        volumes.append({"name": "artifacts", "emptyDir": {}})
     spec: dict[str, Any] = {
         "automountServiceAccountToken": serve.service_account_name is not None,
         "terminationGracePeriodSeconds": drain + GRACE_AFTER_DRAIN,
@@ -164,7 +169,7 @@ def _template(owner: Owner, wanted: EnsureWorkload) -> dict[str, Any]:
             "fsGroupChangePolicy": "OnRootMismatch",
             "seccompProfile": {"type": "RuntimeDefault"},
         },
-        "containers": [_container(owner, wanted)],
+        "containers": [_container(owner, wanted, tracking_uri)],
         "volumes": volumes,
     }
     metadata: dict[str, Any] = {"labels": owner.labels(wanted.revision)}
@@ -184,18 +189,20 @@ def _placement(serve: ServeSpec) -> dict[str, Any]:
     return {key: value for key, value in placement.items() if value}
 
 
-def _container(owner: Owner, wanted: EnsureWorkload) -> dict[str, Any]:
+def _container(owner: Owner, wanted: EnsureWorkload, tracking_uri: str) -> dict[str, Any]:
     serve = wanted.serve
     mounts: list[dict[str, Any]] = [{"name": "tmp", "mountPath": "/tmp"}]  # noqa: S108 - a path inside the container
     if _claim(wanted.source):
         mounts.append({"name": "artifacts", "mountPath": ARTIFACTS, "readOnly": True})
+    elif wanted.source.startswith(MODELS):
+        mounts.append({"name": "artifacts", "mountPath": ARTIFACTS})
     container: dict[str, Any] = {
         "name": "model",
         "image": serve.image,
         "imagePullPolicy": "IfNotPresent",
         "command": list(serve.command),
         "args": list(serve.args),
-        "env": _env(owner, wanted),
+        "env": _env(owner, wanted, tracking_uri),
         "ports": [{"name": "http", "containerPort": serve.port, "protocol": "TCP"}],
         "resources": {key: value for key, value in serve.resources.to_wire().items() if value},
         "securityContext": {
@@ -208,7 +215,7 @@ def _container(owner: Owner, wanted: EnsureWorkload) -> dict[str, Any]:
     return {key: value for key, value in container.items() if value} | _probes(serve)
 
 
-def _env(owner: Owner, wanted: EnsureWorkload) -> list[dict[str, Any]]:
+def _env(owner: Owner, wanted: EnsureWorkload, tracking_uri: str) -> list[dict[str, Any]]:
     drain = parse_duration(wanted.serve.drain).total_seconds()
     ours = {
         "PAWL_COMPONENT": owner.component,
@@ -221,7 +228,17 @@ def _env(owner: Owner, wanted: EnsureWorkload) -> list[dict[str, Any]]:
     }
     # Ours win: a server that reports another revision than its own would make the evidence lie.
     theirs = [_variable(item) for item in wanted.serve.env if item.name not in ours]
+    # The registry is the exception: a Rollout may have its models in another one than the operator knows.
+    named = {item["name"] for item in theirs}
+    ours |= {name: value for name, value in _registry(wanted.source, tracking_uri).items() if name not in named}
     return [{"name": name, "value": value} for name, value in ours.items()] + theirs
+
+
+def _registry(source: str, tracking_uri: str) -> dict[str, str]:
+    """Where a version is fetched from, and where to; a container that starts again finds it there."""
+    if not source.startswith(MODELS):
+        return {}
+    return {"MLFLOW_TRACKING_URI": tracking_uri, "PAWL_MODEL_CACHE": ARTIFACTS}
 
 
 def _variable(item: EnvVar) -> dict[str, Any]:

@@ -4,26 +4,50 @@ The one exception is `spec.services`, whose pods are not ours to watch: their en
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pydantic import ValidationError
 
 from pawl.api.component import Component
 from pawl.api.rollout import Rollout
-from pawl.errors import InvalidSpec
+from pawl.errors import InvalidSpec, NotFound, PermissionDenied
 from pawl.margins import MetricDefault
+from pawl_operator.assigners import Assigners
 from pawl_operator.evidence_source import EvidenceSource
 from pawl_operator.kinds.rollout.endpoints import read_services
 from pawl_operator.kinds.rollout.manifests import Owner
 from pawl_operator.kinds.rollout.pinning import header_of
-from pawl_operator.kinds.rollout.snapshot import ClaimState, RolloutSnapshot, RouteState, WorkloadState
+from pawl_operator.kinds.rollout.requested_trials import requests_for
+from pawl_operator.kinds.rollout.snapshot import (
+    ASSIGNER,
+    AssignerState,
+    ClaimState,
+    RolloutSnapshot,
+    RouteState,
+    WorkloadState,
+)
 from pawl_operator.kinds.rollout.workloads import read_workloads
 from pawl_operator.kube.port import KubePort, Object
-from pawl_operator.kube.resources import COMPONENTS, DEPLOYMENTS, HTTP_ROUTES, OWNED_LABEL, PODS, ROLLOUTS, Ref
+from pawl_operator.kube.resources import (
+    CLIENT_POLICIES,
+    COMPONENTS,
+    DEPLOYMENTS,
+    EXPERIMENTS,
+    HTTP_ROUTES,
+    OWNED_LABEL,
+    PODS,
+    ROLLOUTS,
+    Ref,
+)
 from pawl_operator.store import ObjectStore
+from pawl_operator.traffic.assigner_policy import AssignerService, removes_header
+from pawl_operator.traffic.assigner_policy import build_policy as build_assigner_policy
+from pawl_operator.traffic.assigner_policy import is_wanted as is_assigner_policy_wanted
+from pawl_operator.traffic.assigner_policy import policy_ref as assigner_policy_ref
 from pawl_operator.traffic.claim import claim_ref, read_claim
 from pawl_operator.traffic.httproute import Ownership, read_state
 from pawl_operator.traffic.sticky import build_policy, is_wanted, policy_ref, refusal
+from pawl_operator.traffic.variants import read_variants
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +59,7 @@ class Observer:
     kube: KubePort
     capabilities: Callable[[], frozenset[str]]
     error_source: str
+    assigners: Assigners
 
     async def observe(self, live: Object) -> RolloutSnapshot:
         """Return the snapshot of a Rollout's body.
@@ -57,7 +82,9 @@ class Observer:
             sticky_policy=self._sticky(rollout, namespace),
             sticky_refusal=refusal(self.store.get(policy_ref(namespace, rollout.metadata.name))),
             claim=self._claim(rollout, namespace, uid),
-            component_metrics=self._component_metrics(rollout, namespace),
+            trials=requests_for(self.store.list(EXPERIMENTS, namespace), rollout),
+            assigner=await self._assigner(rollout, namespace),
+            component_metrics=component_metrics(self.store, rollout, namespace),
             evidence=known.release,
             gateway=known.gateway,
             metrics_fresh_at=known.fresh_at,
@@ -79,7 +106,40 @@ class Observer:
         route = self.store.get(Ref(HTTP_ROUTES, namespace, reference.name)) if reference is not None else None
         if reference is None or route is None:
             return None
-        return read_state(route, reference.rule_name, ownership_of(rollout))
+        ownership = ownership_of(rollout)
+        state = read_state(route, reference.rule_name, ownership)
+        variants = read_variants(route, reference.rule_name, ownership)
+        return replace(state, variants=variants) if state is not None else None
+
+    async def _assigner(self, rollout: Rollout, namespace: str) -> AssignerState:
+        service, trial = self.assigners.service, rollout.status.trial
+        if service is None or rollout.spec.route_ref is None:
+            return AssignerState()
+        name = rollout.metadata.name
+        live = self.store.get(assigner_policy_ref(namespace, name))
+        header = trial.header if trial is not None else rollout.spec.stickiness.header
+        wanted = wanted_assigner_policy(rollout, namespace, header, service)
+        asked = trial is not None and trial.state == "Publishing"
+        return AssignerState(
+            offered=ASSIGNER in self.capabilities(),
+            header_removed=await self._header_removed(rollout, namespace) if _unsure(rollout) else None,
+            policy=live is not None,
+            policy_wanted=is_assigner_policy_wanted(live, wanted),
+            refusal=refusal(live),
+            generations=await self.assigners.generations(namespace, name) if asked else (),
+        )
+
+    async def _header_removed(self, rollout: Rollout, namespace: str) -> bool | None:
+        """Return whether every gateway of the route removes the header; None where that cannot be read."""
+        reference = rollout.spec.route_ref
+        route = self.store.get(Ref(HTTP_ROUTES, namespace, reference.name)) if reference is not None else None
+        parents = ((route or {}).get("spec") or {}).get("parentRefs") or []
+        gateways = {(parent.get("namespace", namespace), parent["name"]) for parent in parents}
+        try:
+            found = {space: (await self.kube.list(CLIENT_POLICIES, space)).items for space, _ in gateways}
+        except (NotFound, PermissionDenied):
+            return None
+        return bool(gateways) and all(removes_header(found[space], name) for space, name in gateways)
 
     def _sticky(self, rollout: Rollout, namespace: str) -> bool:
         if rollout.spec.route_ref is None:
@@ -98,16 +158,36 @@ class Observer:
         other = self.store.get(Ref(ROLLOUTS, namespace, name))
         return other is not None and other["metadata"]["uid"] == uid
 
-    def _component_metrics(self, rollout: Rollout, namespace: str) -> dict[str, MetricDefault] | None:
-        live = self.store.get(Ref(COMPONENTS, namespace, rollout.spec.component))
-        if live is None:
-            return None
-        try:
-            component = Component.from_cluster(live)
-        except ValidationError:
-            return None
-        metrics = component.spec.metrics
-        return {entry.name: MetricDefault(entry.direction, entry.margin, entry.min_users) for entry in metrics}
+
+def component_metrics(store: ObjectStore, rollout: Rollout, namespace: str) -> dict[str, MetricDefault] | None:
+    """Return what a Rollout's Component says about its metrics; None: there is none, or it cannot be read."""
+    live = store.get(Ref(COMPONENTS, namespace, rollout.spec.component))
+    if live is None:
+        return None
+    try:
+        component = Component.from_cluster(live)
+    except ValidationError:
+        return None
+    metrics = component.spec.metrics
+    return {entry.name: MetricDefault(entry.direction, entry.margin, entry.min_users) for entry in metrics}
+
+
+def _unsure(rollout: Rollout) -> bool:
+    return rollout.status.trial is not None and rollout.status.trial.state == "Preparing"
+
+
+def wanted_assigner_policy(rollout: Rollout, namespace: str, header: str, service: AssignerService) -> Object:
+    """Return the policy by which this Rollout's rule asks the assigner.
+
+    Raises:
+        InvalidSpec: the Rollout has no route.
+    """
+    reference = rollout.spec.route_ref
+    if reference is None:
+        raise InvalidSpec("users can be assigned on a route only", field="spec.routeRef")
+    owner = owner_of(rollout, namespace, str(rollout.metadata.uid)).reference()
+    name = rollout.metadata.name
+    return build_assigner_policy(namespace, name, reference.name, reference.rule_name, header, service, owner)
 
 
 def parse_rollout(live: Object) -> Rollout:

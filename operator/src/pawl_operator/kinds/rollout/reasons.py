@@ -28,6 +28,12 @@ class Reason(StrEnum):
     STABLE_NOT_READY = "StableNotReady"
     REJECTED_CANDIDATE = "RejectedCandidate"
     WAITING_FOR_BAKE = "WaitingForBake"
+    # An Experiment has the traffic
+    TRIAL_STARTED = "TrialStarted"
+    TRIAL_RUNNING = "TrialRunning"
+    TRIAL_LEAVING = "TrialLeaving"
+    TRIAL_ENDED = "TrialEnded"
+    HEADER_NOT_REMOVED = "HeaderNotRemoved"
     # On the way up
     RELEASE_STARTED = "ReleaseStarted"
     PREPARING = "Preparing"

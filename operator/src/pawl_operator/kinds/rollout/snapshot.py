@@ -9,13 +9,17 @@ from datetime import datetime, timedelta
 from fractions import Fraction
 
 from pawl.api.rollout import Rollout
+from pawl.api.serving import ModelVersion
 from pawl.evidence import ReleaseEvidence
 from pawl.gateway import GatewayCounters
 from pawl.margins import MetricDefault
+from pawl_operator.kinds.rollout.actions import Variant
 
 CANDIDATE = "candidate"
 STABLE = "stable"
 HASHED_BUCKET = "HashedBucket"
+ASSIGNER = "Assigner"
+"""The capability to give each user of an Experiment an arm: there is an assigner, and a gateway that can ask it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +80,15 @@ class RouteMirror:
 
 
 @dataclass(frozen=True, slots=True)
+class VariantState:
+    """One rule that a trial put beside ours, as it stands on the route."""
+
+    variant: Variant
+    follows: bool = True
+    """Whether all else in it is as in our rule; not so once people have edited either."""
+
+
+@dataclass(frozen=True, slots=True)
 class RouteState:
     """Our rule of the HTTPRoute as the API server holds it, and what its gateways say about it."""
 
@@ -83,6 +96,8 @@ class RouteState:
     resource_version: str
     backends: tuple[RouteBackend, ...]
     mirrors: tuple[RouteMirror, ...] = ()
+    variants: tuple[VariantState, ...] = ()
+    """The rules of a trial beside ours."""
     places: tuple[int, ...] = ()
     """The weights of our backendRefs as they stand there, before two that name the same arm are taken as one."""
     warmable: bool = True
@@ -149,6 +164,43 @@ class ClaimState:
 
 
 @dataclass(frozen=True, slots=True)
+class TrialRequest:
+    """An Experiment that asks for this Rollout's traffic, as far as it is well formed; ``created`` orders those that
+    wait.
+    """
+
+    name: str
+    uid: str
+    created: datetime
+    treatment: str
+    """The treatment's name among the variants."""
+    control: str
+    version: ModelVersion
+    """The treatment."""
+    weight: int
+    """Percent of users that meet the treatment; 0: nobody does (Shadow)."""
+    mirror_percent: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class AssignerState:
+    """What is known of the assigner; read only while somebody waits for it."""
+
+    offered: bool = False
+    """Whether the gateway can ask it: it is installed, and the gateway knows such policies."""
+    header_removed: bool | None = None
+    """Whether every gateway of the route takes x-pawl-variant away from what clients send; None: could not be read."""
+    policy: bool = False
+    """Our SecurityPolicy is there."""
+    policy_wanted: bool = False
+    """It asks by the right header, on the right rule."""
+    refusal: str | None = None
+    """Why a gateway refuses that policy; empty: all have accepted it; None: none has said anything yet."""
+    generations: tuple[int, ...] = ()
+    """The assignment's generation that each ready replica has for this Rollout; 0: none yet."""
+
+
+@dataclass(frozen=True, slots=True)
 class RolloutSnapshot:
     """A Rollout, its workloads, route, claim and metrics, all read within one pass."""
 
@@ -167,6 +219,9 @@ class RolloutSnapshot:
     sticky_refusal: str | None = None
     """Why a gateway refuses it; empty: all have accepted it; None: none has said anything about it as it is now."""
     claim: ClaimState = field(default_factory=ClaimState)
+    trials: tuple[TrialRequest, ...] = ()
+    """Experiments that ask for the traffic."""
+    assigner: AssignerState = field(default_factory=AssignerState)
     component_metrics: Mapping[str, MetricDefault] | None = None
     """What the Component that spec.component names says about its metrics, by name; None: there is no such Component.
     """

@@ -6,7 +6,7 @@ from pawl_operator.kinds.rollout.actions import DeleteWorkload, ScaleWorkload
 from pawl_operator.kinds.rollout.draft import Draft
 from pawl_operator.kinds.rollout.route_target import on_route
 from pawl_operator.kinds.rollout.snapshot import RouteState, WorkloadState
-from pawl_operator.kinds.rollout.versions import ensure, find, find_live
+from pawl_operator.kinds.rollout.versions import candidate_of, ensure, find, find_live
 
 
 def ready(workload: WorkloadState | None) -> bool:
@@ -94,13 +94,22 @@ def restore_stable(draft: Draft) -> None:
         draft.act(ScaleWorkload(have.revision, full, full))
 
 
+def _soon_needed(draft: Draft) -> set[str]:
+    """Return the revisions of a trial, and of a candidate that is about to begin: a shipped treatment stays warm."""
+    trial, candidate = draft.status.trial, candidate_of(draft.spec)
+    found = {trial.treatment.revision} if trial is not None else set()
+    if candidate is not None and draft.live is None and draft.rejection_of(candidate.revision) is None:
+        found.add(candidate.revision)
+    return found
+
+
 def remove_leftovers(draft: Draft, route: RouteState) -> None:
     """Delete workloads that no release needs, once no route leads to them and stable is there to answer."""
     if draft.spec.services is not None or not route.programmed:
         return
     if not ready(draft.seen.workloads.get(draft.stable.revision)):
         return
-    needed = {draft.stable.revision, draft.live.revision if draft.live is not None else ""}
+    needed = {draft.stable.revision, draft.live.revision if draft.live is not None else "", *_soon_needed(draft)}
     for revision, workload in sorted(draft.seen.workloads.items()):
         if workload.exists and revision not in needed and not on_route(route, revision):
             draft.act(DeleteWorkload(revision))

@@ -1,0 +1,1 @@
+"""Experiment: a question put to one Rollout, answered by users on two arms, decided by evidence."""
