@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-BENCHMARKS = ("ingest", "route_changes")
+BENCHMARKS = ("assigner", "ingest", "route_changes")
 
 
 def main() -> int:

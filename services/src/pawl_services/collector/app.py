@@ -1,4 +1,4 @@
-"""The collector's HTTP interface: three routes that authenticate, validate, queue, and answer after the commit."""
+"""The collector's HTTP interface: three routes that take records and answer after the commit, one that gives them."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -11,6 +11,7 @@ from starlette.requests import ClientDisconnect
 
 from pawl_services.collector.auth import ApiKeys
 from pawl_services.collector.body import read_body
+from pawl_services.collector.exports import Exports
 from pawl_services.collector.intake import FEEDBACK, INTERACTIONS, PREDICTIONS, Intake
 from pawl_services.collector.metrics import CollectorMetrics
 from pawl_services.collector.openapi import describe
@@ -64,7 +65,9 @@ class Collector:
         return Response(content, media_type="application/json")
 
     async def _take(self, request: Request, intake: Intake[Any]) -> Written:
-        recorder = Recorder(self._keys.caller(request.headers.get("authorization")), self._pseudonyms)
+        caller = self._keys.caller(request.headers.get("authorization"))
+        caller.require_role("write")
+        recorder = Recorder(caller, self._pseudonyms)
         size = most_bytes(request.headers, self._settings.max_body_bytes)
         try:
             # The place is kept until the answer: rows that wait for their commit are about as large as the body was.
@@ -131,12 +134,13 @@ def collector_app(settings: CollectorSettings, database: Database, keys: ApiKeys
     )
     app = create_app("Pawl collector", health, registry, lifespan)
     app.state.health = health
-    _add_routes(app, Collector(settings, writer, keys, pseudonyms, metrics))
+    exports = Exports(settings.max_exports, database, keys, metrics)
+    _add_routes(app, Collector(settings, writer, keys, pseudonyms, metrics), exports)
     describe(app, (INTERACTIONS, FEEDBACK, PREDICTIONS))
     return app
 
 
-def _add_routes(app: FastAPI, collector: Collector) -> None:
+def _add_routes(app: FastAPI, collector: Collector, exports: Exports) -> None:
     @app.post("/v1/interactions", summary="Log answered requests")
     async def interactions(request: Request) -> Response:
         return await collector.take(request, INTERACTIONS)
@@ -148,6 +152,10 @@ def _add_routes(app: FastAPI, collector: Collector) -> None:
     @app.post("/v1/predictions", summary="Log paired answers")
     async def predictions(request: Request) -> Response:
         return await collector.take(request, PREDICTIONS)
+
+    @app.get("/v1/examples", summary="Stream labelled interactions out")
+    async def examples(request: Request) -> Response:
+        return await exports.answer(request)
 
 
 def _busy(detail: str) -> Problem:

@@ -1,4 +1,4 @@
-"""Bearer keys: each is bound to one namespace, and optionally to some components of it. Only hashes are kept."""
+"""Bearer keys: each is bound to one namespace, to roles, and optionally to some components. Only hashes are kept."""
 
 import hashlib
 import hmac
@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import structlog
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -16,6 +16,7 @@ from pawl_services.web.problem import Problem, ProblemError
 
 REREAD_SECONDS = 5.0
 MAX_TOKEN = 512
+Role = Literal["write", "read"]
 _log = structlog.get_logger(__name__)
 
 
@@ -24,13 +25,17 @@ class ApiKeysError(ValueError):
 
 
 class ApiKey(BaseModel):
-    """One entry of the keys file. `components` empty: all components of the namespace, and feedback on them."""
+    """One entry of the keys file. `components` empty: all components of the namespace, and feedback on them.
+
+    `roles`: write sends records, read takes examples out.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
     namespace: Annotated[str, Field(max_length=63, pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")]
     components: tuple[str, ...] = ()
+    roles: Annotated[tuple[Role, ...], Field(min_length=1)] = ("write",)
 
 
 class _KeysFile(BaseModel):
@@ -41,10 +46,23 @@ class _KeysFile(BaseModel):
 
 @dataclass(frozen=True)
 class Caller:
-    """Who sent a request: the tenant, and what it may write for."""
+    """Who sent a request: the tenant, which components it may speak for, and what it may do."""
 
     namespace: str
     components: frozenset[str]
+    roles: frozenset[Role] = frozenset({"write"})
+
+    def require_role(self, role: Role) -> None:
+        """Raise the 403 for a key that was not made for this."""
+        if role not in self.roles:
+            raise ProblemError(
+                Problem(
+                    status=403,
+                    title="Not allowed",
+                    detail=f"this key may not {role}: its roles are {', '.join(sorted(self.roles))}",
+                    remedy=f'use a key with the role, "roles": ["{role}"] in its entry of the keys file',
+                )
+            )
 
     def require_all(self, what: str) -> None:
         """Raise the 403 for `what`, which names no component, when this key is for some components only."""
@@ -65,7 +83,7 @@ class Caller:
                 Problem(
                     status=403,
                     title="Not allowed",
-                    detail=f"this key may not write for component {component!r}",
+                    detail=f"this key is not for component {component!r}",
                     remedy=f"use a key for it, or one of: {', '.join(sorted(self.components))}",
                     field=field,
                     value=component,
@@ -93,7 +111,7 @@ class ApiKeys:
         key = self._find(token)
         if key is None:
             raise ProblemError(_unauthorized("the key is not known", "use a key of this collector's keys file"))
-        return Caller(key.namespace, frozenset(key.components))
+        return Caller(key.namespace, frozenset(key.components), frozenset(key.roles))
 
     def _find(self, token: str) -> ApiKey | None:
         self._reread()
@@ -121,7 +139,10 @@ class ApiKeys:
 
 
 def read_keys(path: Path) -> tuple[ApiKey, ...]:
-    """Read `{"keys": [{"sha256", "namespace", "components"?}]}`; raises ApiKeysError without repeating the content."""
+    """Read `{"keys": [{"sha256", "namespace", "components"?, "roles"?}]}`.
+
+    Raises ApiKeysError, which does not repeat the content.
+    """
     try:
         return tuple(_KeysFile.model_validate_json(path.read_bytes()).keys)
     except ValidationError as error:

@@ -18,6 +18,7 @@ class CollectorMetrics:
         self._records = Counter(
             "pawl_collector_records", "Records made durable or known.", ["kind", "outcome"], registry=registry
         )
+        self._exported = Counter("pawl_collector_examples", "Examples streamed out.", registry=registry)
         self._refused = Counter("pawl_collector_refused", "Requests refused.", ["reason"], registry=registry)
         self._commits = Counter("pawl_collector_commits", "Transactions.", ["outcome"], registry=registry)
         self._seconds = Histogram(
@@ -50,6 +51,10 @@ class CollectorMetrics:
         """One request was answered."""
         self._records.labels(kind, "accepted").inc(written.accepted)
         self._records.labels(kind, "duplicate").inc(written.duplicates)
+
+    def exported(self, count: int) -> None:
+        """Some examples were read to be sent."""
+        self._exported.inc(count)
 
     def refused(self, reason: str) -> None:
         """One request was turned away."""

@@ -38,7 +38,10 @@ class SentAnswer(Sent):
 
 
 class SentInteraction(Sent):
-    """One answered request. `user` is the application's own id of the person: it is never stored as sent."""
+    """One answered request. `user` is the application's own id of the person: it is never stored as sent.
+
+    `training` says whether the person allows that it is learned from; false: it counts as evidence only.
+    """
 
     id: UUID
     component: ComponentName
@@ -56,6 +59,7 @@ class SentInteraction(Sent):
     session: Annotated[str, Field(max_length=255)] | None = None
     metadata: dict[str, Any] | None = None
     predictions: Annotated[tuple[SentAnswer, ...], Field(max_length=MAX_PREDICTIONS)] = ()
+    training: bool = True
 
 
 class SentPrediction(SentAnswer):

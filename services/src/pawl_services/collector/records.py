@@ -68,7 +68,6 @@ class Recorder:
 
     def _interaction(self, item: SentInteraction, path: str) -> InteractionRow:
         self.caller.require(item.component, f"{path}component")
-        raw = json_text({"metadata": item.metadata}, f"{path}metadata") if item.metadata is not None else None
         return InteractionRow(
             namespace=self.caller.namespace,
             id=str(item.id),
@@ -86,7 +85,7 @@ class Recorder:
             step=item.step,
             confidence=item.confidence,
             session=storable(item.session, f"{path}session") if item.session is not None else None,
-            raw=raw,
+            raw=_raw(item, path),
         )
 
     def _prediction(self, item: SentAnswer, interaction: str, source: str, moment: int, path: str) -> PredictionRow:
@@ -103,6 +102,14 @@ class Recorder:
             latency_ms=item.latency_ms,
             time=moment,
         )
+
+
+def _raw(item: SentInteraction, path: str) -> str | None:
+    """What no column holds; `training` stands there only where it is refused, which is what readers look for."""
+    said: dict[str, object] = {"metadata": item.metadata} if item.metadata is not None else {}
+    if not item.training:
+        said["training"] = False
+    return json_text(said, f"{path}metadata") if said else None
 
 
 def saying_something(item: SentFeedback, path: str) -> dict[str, object]:

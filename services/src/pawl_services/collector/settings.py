@@ -12,6 +12,7 @@ class CollectorSettings:
     """`database_url` may hold a password: it is never logged.
 
     Bytes: `max_body_bytes` of one body, unpacked; `max_active_bytes` of the bodies of all requests at work.
+    `max_exports` is how many data sets may be streamed out at once.
     """
 
     server: ServerSettings
@@ -21,6 +22,7 @@ class CollectorSettings:
     max_body_bytes: int
     max_active_requests: int
     max_active_bytes: int
+    max_exports: int
     writer: WriterLimits
 
 
@@ -36,6 +38,7 @@ def collector_settings(env: Environment) -> CollectorSettings:
         max_body_bytes=max_body_bytes,
         max_active_requests=env.integer("PAWL_MAX_ACTIVE_REQUESTS", 256, 1, 100_000),
         max_active_bytes=env.integer("PAWL_MAX_ACTIVE_BYTES", max(64 * 2**20, max_body_bytes), max_body_bytes, 2**40),
+        max_exports=env.integer("PAWL_MAX_EXPORTS", 2, 1, 64),
         writer=WriterLimits(
             linger=env.seconds("PAWL_FLUSH_INTERVAL", defaults.linger, 0.0, 1.0),
             batch_rows=env.integer("PAWL_BATCH_ROWS", defaults.batch_rows, 1, 100_000),

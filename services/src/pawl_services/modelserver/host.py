@@ -1,13 +1,15 @@
 """Holds the one model of a process: loads it off the event loop, and says whether it can answer."""
 
 import asyncio
+import threading
 import time
 from collections.abc import Callable
 
 import structlog
 
-from pawl.errors import InvalidArtifact
+from pawl.errors import PawlError
 from pawl_services.modelserver.metrics import ModelMetrics
+from pawl_services.modelserver.registry import Registry
 from pawl_services.modelserver.runtime import LoadError, Runtime
 from pawl_services.modelserver.runtimes import load_runtime
 from pawl_services.modelserver.settings import ModelServerSettings
@@ -23,17 +25,25 @@ class ModelHost:
         self._settings = settings
         self._metrics = metrics
         self._stop = stop
+        self._stopping = threading.Event()
         self.runtime: Runtime | None = None
         self.failure: str | None = None
 
     async def load(self) -> None:
-        """Verify, then load; on failure log why and end the process, for another try would find the same bytes."""
+        """Fetch where it lies elsewhere, verify, then load; on failure log why and end the process.
+
+        Another try here would find the same bytes, or the same server away: whoever starts processes tries again.
+        """
         began = time.monotonic()
         cause: BaseException | None = None
         try:
             self.runtime = await asyncio.to_thread(self._verified_runtime)
-        except (InvalidArtifact, LoadError, OSError) as error:
+        except (PawlError, LoadError, OSError) as error:
             self.failure, cause = str(error), error.__cause__
+        except asyncio.CancelledError:
+            # The thread would go on downloading, and the process wait for it.
+            self._stopping.set()
+            raise
         except Exception as error:  # noqa: BLE001  a model's own code may raise anything
             self.failure = f"unexpected {type(error).__name__} while loading"
             _log.exception("model failed in an unexpected way")
@@ -54,5 +64,7 @@ class ModelHost:
         return self.failure or "the model is being verified and loaded"
 
     def _verified_runtime(self) -> Runtime:
-        directory = verified_directory(self._settings.source, self._settings.digest)
+        settings = self._settings
+        registry = Registry(settings.registry, self._stopping) if settings.registry is not None else None
+        directory = verified_directory(settings.source, settings.digest, registry)
         return load_runtime(self._settings, directory)

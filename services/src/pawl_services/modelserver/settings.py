@@ -7,6 +7,7 @@ from pathlib import Path
 from pawl_services.web.settings import Environment, ServerSettings, server_settings
 
 NO_ARTIFACT = "none"
+MODELS = "models:/"
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _ENTRYPOINT = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 _MIB = 1024 * 1024
@@ -18,6 +19,19 @@ class CollectorSettings:
 
     url: str
     token_file: Path | None
+
+
+@dataclass(frozen=True)
+class RegistrySettings:
+    """MLflow's address, and the bounds of one download in bytes and seconds.
+
+    `cache` is a writable folder of this server's own that outlives it; None: a temporary one.
+    """
+
+    tracking_uri: str
+    cache: Path | None
+    max_bytes: int
+    seconds: float
 
 
 @dataclass(frozen=True)
@@ -39,7 +53,10 @@ class Limits:
 
 @dataclass(frozen=True)
 class ModelServerSettings:
-    """One model: its names, where its artifact lies, and what runs it. `source` "none" means no artifact."""
+    """One model: its names, where its artifact lies, and what runs it. `source` "none" means no artifact.
+
+    `registry` is there for a source `models:/...` only.
+    """
 
     server: ServerSettings
     component: str
@@ -52,6 +69,7 @@ class ModelServerSettings:
     threads: int
     limits: Limits
     collector: CollectorSettings | None
+    registry: RegistrySettings | None
 
 
 def model_server_settings(env: Environment) -> ModelServerSettings:
@@ -71,6 +89,7 @@ def model_server_settings(env: Environment) -> ModelServerSettings:
         threads=env.integer("PAWL_THREADS", 1, 1, 256),
         limits=_limits(env),
         collector=_collector(env),
+        registry=_registry(env) if source.startswith(MODELS) else None,
     )
 
 
@@ -111,3 +130,18 @@ def _limits(env: Environment) -> Limits:
 def _collector(env: Environment) -> CollectorSettings | None:
     url = env.url("PAWL_COLLECTOR_URL", "")
     return CollectorSettings(url, env.optional_file("PAWL_COLLECTOR_TOKEN_FILE")) if url else None
+
+
+def _registry(env: Environment) -> RegistrySettings:
+    uri, cache = env.url("MLFLOW_TRACKING_URI", ""), env.text("PAWL_MODEL_CACHE", "")
+    if not uri:
+        remedy = "set mlflow.trackingUri of Pawl's chart, or this variable in the Rollout's serve.env"
+        env.problem("MLFLOW_TRACKING_URI", "", f"is needed for a source {MODELS}...", remedy)
+    if cache and not Path(cache).is_dir():
+        env.problem("PAWL_MODEL_CACHE", cache, "is not a folder", "mount a writable volume there")
+    return RegistrySettings(
+        tracking_uri=uri,
+        cache=Path(cache) if cache else None,
+        max_bytes=env.integer("PAWL_MAX_MODEL_BYTES", 4 * 1024 * _MIB, 1024, 2**44),
+        seconds=env.seconds("PAWL_DOWNLOAD_SECONDS", 600.0, 1.0, 86_400.0),
+    )

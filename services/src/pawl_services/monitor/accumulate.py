@@ -19,7 +19,7 @@ class Questions:
     """
 
     signs: bool = False
-    candidate_share: int | None = None
+    candidate_share: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,13 +4,13 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from pawl.evidence import CANDIDATE, STABLE
+from pawl.evidence import CANDIDATE, PAIRED, STABLE
 from pawl.margins import ACCURACY, LATENCY, SATISFACTION
+from pawl.scoring.labels import thumb_of, truth_of
+from pawl.scoring.registry import SCORERS
+from pawl.scoring.types import AnswerError, Score, TruthError
 from pawl_services.db.reader import Feedback, Interaction, Prediction
 from pawl_services.monitor.release import Release
-from pawl_services.monitor.scoring.labels import thumb_of, truth_of
-from pawl_services.monitor.scoring.registry import SCORERS
-from pawl_services.monitor.scoring.types import AnswerError, Score, TruthError
 from pawl_services.monitor.totals import Pair, Sums, UserScore
 from pawl_services.monitor.windows import Window
 
@@ -32,10 +32,12 @@ class _Tally:
     def __init__(self) -> None:
         self._arms: dict[str, Sums] = {}
         self._pair: Pair | None = None
+        self._samples: Counter[str] = Counter()
 
-    def live(self, arm: str, score: Score) -> None:
+    def live(self, arm: str, score: Score, samples: int = 1) -> None:
         s, n = self._arms.get(arm, (0.0, 0.0))
         self._arms[arm] = (s + score.numerator, n + score.denominator)
+        self._samples[arm] += samples if score.denominator else 0
 
     def both(self, candidate: Score, stable: Score) -> None:
         sc, nc, ss, ns = self._pair or (0.0, 0.0, 0.0, 0.0)
@@ -45,12 +47,13 @@ class _Tally:
             ss + stable.numerator,
             ns + stable.denominator,
         )
+        self._samples[PAIRED] += bool(candidate.denominator or stable.denominator)
 
     def of(self, window: Window, *, pairs_arms: bool) -> UserScore:
         """The user's score; with `pairs_arms` somebody who was in both arms is a pair of live sums.
 
         Sums whose denominator is 0 (nothing to find, and nothing found) say nothing about a model: they would make
-        the number of users larger than the number that was learned from.
+        the number of users larger than the number that was learned from. So it is with single answers and `samples`.
         """
         pair = self._pair
         if pairs_arms and len(self._arms) == 2:
@@ -58,7 +61,7 @@ class _Tally:
         if pair is not None and pair[1] == pair[3] == 0:
             pair = None
         arms = {arm: sums for arm, sums in self._arms.items() if sums[1] != 0}
-        return UserScore(window.user, window.opened, window.closes, window.assigned, arms, pair)
+        return UserScore(window.user, window.opened, window.closes, window.assigned, arms, pair, self._samples)
 
 
 def score_window(
@@ -78,7 +81,8 @@ def score_window(
 def _tally_latency(tally: _Tally, window: Window, threshold: float) -> None:
     for arm, latencies in window.latencies.items():
         if latencies:
-            tally.live(arm, Score(sum(latency > threshold for latency in latencies), len(latencies)))
+            slow = sum(latency > threshold for latency in latencies)
+            tally.live(arm, Score(slow, len(latencies)), samples=len(latencies))
 
 
 def _tally_thumbs(tally: _Tally, window: Window, records: Records) -> None:
@@ -129,7 +133,7 @@ def _other_answer(release: Release, interaction: Interaction, window: Window, re
     wanted = OTHER_ARM[interaction.arm]
     for prediction in records.predictions.get(interaction.id, ()):
         in_time = prediction.received_at <= window.closes and prediction.source == release.pairing
-        if in_time and release.arm_of(prediction.revision) == wanted:
+        if in_time and prediction.revision == release.revision_of(wanted):
             return prediction
     return None
 

@@ -20,6 +20,7 @@ HELP = {
     "denominator_mean": "Mean over users of the denominator.",
     "denominator_m2": "Sum over users of squared deviations of the denominator.",
     "comoment": "Sum over users of products of the deviations of numerator and denominator.",
+    "samples": "Scored interactions with a denominator above 0; of pairs those that were scored for both revisions.",
     "log_e": "Natural logarithm of an e-value, by question.",
     "batch": "Number of closed batches that the other series of this group hold.",
     "watermark_timestamp_seconds": "Everything received until then is taken in.",
@@ -111,6 +112,10 @@ def _group(view: View, step: str, metric: str, group: Group) -> Iterator[Series]
         yield Series("users", step, PAIRED, metric, pair.users)
         yield Series("mean", step, PAIRED, metric, pair.mean)
         yield Series("m2", step, PAIRED, metric, pair.m2)
+    for arm, count in group.totals.samples.items():
+        # None counted beside users that were: stored before samples were counted, or pairs of users, not of answers.
+        if count:
+            yield Series("samples", step, arm, metric, count)
 
 
 def _add(family: GaugeMetricFamily, view: View, found: Iterable[Series]) -> None:

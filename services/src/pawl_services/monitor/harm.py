@@ -5,11 +5,11 @@ from collections.abc import Iterable, Sequence
 
 from pawl.evidence import CANDIDATE
 from pawl.margins import ACCURACY, SATISFACTION
+from pawl.scoring.labels import thumb_of, truth_of
+from pawl.scoring.registry import SCORERS
 from pawl_services.db.reader import Feedback, Interaction
 from pawl_services.monitor.closing import score_answer
 from pawl_services.monitor.release import Release
-from pawl_services.monitor.scoring.labels import thumb_of, truth_of
-from pawl_services.monitor.scoring.registry import SCORERS
 from pawl_services.monitor.windows import Fact
 
 APART = 100

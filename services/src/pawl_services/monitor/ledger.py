@@ -2,7 +2,7 @@
 
 stable, candidate   moments of the arm's users
 paired              moments of the pairs, and on how many the candidate was worse or better
-(empty)             everybody whose window closed
+(empty)             everybody whose window closed, and the samples of all arms
 """
 
 from collections.abc import Iterable, Mapping
@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from pawl.evidence import PAIRED
 from pawl_services.monitor.moments import Moments
-from pawl_services.monitor.totals import ARMS, Totals
+from pawl_services.monitor.totals import ARMS, Totals, samples_in
 
 EVERYBODY = ""
 
@@ -30,6 +30,7 @@ def entries_of(batch: Totals) -> list[Entry]:
         "labelled": batch.labelled,
         "firstOpened": batch.first_opened,
         "lastClosed": batch.last_closed,
+        "samples": dict(batch.samples),
     }
     entries = [Entry(EVERYBODY, sum(batch.assigned.values()), everybody)]
     entries += [Entry(arm, batch.arms[arm].count, batch.arms[arm].to_json()) for arm in ARMS if batch.arms[arm].count]
@@ -52,4 +53,5 @@ def batch_of(entries: Iterable[Entry]) -> Totals:
         labelled=int(everybody["labelled"]),
         first_opened=everybody["firstOpened"],
         last_closed=everybody["lastClosed"],
+        samples=samples_in(everybody),
     )

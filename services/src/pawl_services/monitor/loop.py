@@ -1,7 +1,7 @@
 """Ticks: ask the cluster, look at the database, publish. Late ticks are counted, never run twice."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from time import monotonic
 from typing import Any, Protocol
 
@@ -27,7 +27,7 @@ class ListApi(Protocol):
 
 
 class Ticker:
-    """Runs the engine once per `interval` seconds while this process leads."""
+    """Runs the engine once per `interval` seconds while this process leads, and then what is done `beside` it."""
 
     def __init__(
         self,
@@ -38,10 +38,11 @@ class Ticker:
         metrics: MonitorMetrics,
         interval: float,
         namespaces: tuple[str, ...] = (),
+        beside: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self._api, self._engine, self._leader = api, engine, leader
         self._exported, self._metrics = exported, metrics
-        self._interval, self._namespaces = interval, namespaces
+        self._interval, self._namespaces, self._beside = interval, namespaces, beside
         self._term = 0
 
     async def run(self, stop: asyncio.Event, beat: Callable[[], None]) -> None:
@@ -85,16 +86,19 @@ class Ticker:
             return
         self._exported.publish(views)
         self._metrics.observe(self._engine, monotonic() - started)
+        if self._beside is not None:
+            await self._beside()
 
     async def _sighting(self) -> Sighting | None:
         try:
             async with asyncio.timeout(LIST_WITHIN):
                 rollouts = await self._api.list_all("rollouts", self._namespaces)
                 components = await self._api.list_all("components", self._namespaces)
+                experiments = await self._api.list_all("experiments", self._namespaces)
         except (KubeError, TimeoutError) as error:
             _log.warning("releases not listed, going on with those known", reason=str(error) or "no answer in time")
             return None
-        return sight(rollouts, components)
+        return sight(rollouts, components, experiments)
 
     def _expired(self, started: float) -> Callable[[], bool]:
         # A release that is far behind is caught up over several ticks; each tick leaves time for the others.

@@ -1,23 +1,25 @@
 """What the monitor needs to know of one release, frozen when it first sees it and kept with the evidence."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
 from pawl.api.component import Component
 from pawl.api.meta import Margin
-from pawl.api.rollout import Rollout
-from pawl.api.rollout_status import ReleaseStatus
 from pawl.durations import parse_duration
 from pawl.evidence import BY_REQUEST, CANDIDATE, STABLE
-from pawl.margins import ACCURACY, KNOWN_METRICS, LATENCY, MIRRORED_METRICS, SATISFACTION
+from pawl.margins import ACCURACY, KNOWN_METRICS, LATENCY, MIRRORED_METRICS, SATISFACTION, WELL_KNOWN
 from pawl.rates import parse_percent
+from pawl.scoring.labels import DEFAULT_RULES
+from pawl.scoring.registry import SCORERS
 from pawl_services.monitor.accumulate import Questions
-from pawl_services.monitor.scoring.labels import DEFAULT_RULES
-from pawl_services.monitor.scoring.registry import SCORERS
 
+Components = Mapping[tuple[str, str], Component]
+"""By (namespace, name)."""
 MAX_METRICS = 8
-LIVE_STATES = frozenset({"Progressing", "Baking", "RollingBack"})
+ROLLOUT = "Rollout"
+PINNED = frozenset({"HashedBucket", "HeaderRule"})
+"""Modes of traffic in which a user stays in one arm, and each arm has its share of users."""
 
 
 class UnusableReleaseError(ValueError):
@@ -26,9 +28,11 @@ class UnusableReleaseError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """One release of one object. Times and durations in microseconds; `weights` are the candidate's percent by step.
+    """One release of a Rollout, or an Experiment, which is like a release of one step: its treatment is the candidate,
+    its control stable. Times and durations in microseconds.
 
-    `slow_factor` times stable's 95th percentile is where an answer begins to be slow.
+    `weights` are the candidate's percent of both arms' users, by step. `slow_factor` times stable's 95th percentile is
+    where an answer begins to be slow.
     """
 
     uid: str
@@ -42,7 +46,7 @@ class Release:
     started: int
     window: int
     delay: int
-    weights: tuple[int, ...]
+    weights: tuple[float, ...]
     mode: str
     pairing: str
     metrics: tuple[str, ...]
@@ -67,25 +71,30 @@ class Release:
         """
         return self.mode == BY_REQUEST and (self.pairing == "None" or metric not in MIRRORED_METRICS)
 
-    def arm_of(self, revision: str | None) -> str | None:
-        """The arm that serves a revision; None for any other."""
-        return {self.candidate: CANDIDATE, self.stable: STABLE}.get(revision) if revision else None
+    @property
+    def last_step(self) -> int:
+        """The last step whose answers count: a Rollout's bake comes after its plan's steps, an Experiment has none."""
+        return len(self.weights) + (self.kind == ROLLOUT)
+
+    def revision_of(self, arm: str) -> str | None:
+        """The revision that serves an arm; None: unknown."""
+        return self.candidate if arm == CANDIDATE else self.stable
 
     def is_live(self, arm: str | None, revision: str | None, step: int | None) -> bool:
         """Whether an interaction with these marks is one of this release's own.
 
         After a promotion or a rollback the route still stamps an arm; the revision tells that it is not the one that
-        was compared. Steps beyond the plan (the bake is at most one more) are nobody's.
+        was compared. Steps beyond the last are nobody's.
         """
-        if arm not in {STABLE, CANDIDATE} or step is None or not 1 <= step <= len(self.weights) + 1:
+        if arm not in {STABLE, CANDIDATE} or step is None or not 1 <= step <= self.last_step:
             return False
         if revision is None or (arm == STABLE and self.stable is None):
             return revision != self.candidate
-        return self.arm_of(revision) == arm
+        return revision == self.revision_of(arm)
 
     def questions(self, metric: str, step: int) -> Questions:
         """What is tested of a metric in a step beside the difference."""
-        share = self.weights[step - 1] if self.mode == "HashedBucket" and step <= len(self.weights) else 0
+        share = self.weights[step - 1] if self.mode in PINNED and step <= len(self.weights) else 0
         signs = metric == ACCURACY and self.pairing != "None" and SCORERS[self.score].binary
         return Questions(signs, share if 0 < share < 100 else None)
 
@@ -99,65 +108,38 @@ class Release:
         return cls(**value | {"weights": tuple(value["weights"]), "metrics": tuple(value["metrics"])})
 
 
-def live_release(rollout: Rollout, components: Mapping[tuple[str, str], Component]) -> Release | None:
-    """The release that is on its way, None when there is none; `components` by (namespace, name).
+def component_named(components: Components, namespace: str, name: str, metrics: Iterable[str]) -> Component:
+    """The Component, if these metrics can be computed of it.
 
     Raises:
-        UnusableReleaseError: the Component is missing, or its score cannot be computed here.
+        UnusableReleaseError: it is missing, or its score cannot be computed here.
     """
-    status = rollout.status.release
-    if status is None or status.state not in LIVE_STATES or not rollout.metadata.uid:
-        return None
-    namespace = rollout.metadata.namespace or "default"
-    component = components.get((namespace, rollout.spec.component))
+    component = components.get((namespace, name))
     if component is None:
-        raise UnusableReleaseError(f"Component {namespace}/{rollout.spec.component} does not exist; create it")
-    metrics = supported_metrics(status)
+        raise UnusableReleaseError(f"Component {namespace}/{name} does not exist; create it")
     if ACCURACY in metrics and component.spec.score not in SCORERS:
         scores = ", ".join(SCORERS)
         raise UnusableReleaseError(f"score {component.spec.score!r} is not computed by the monitor; use {scores}")
-    analysis = status.plan.analysis
-    return Release(
-        uid=rollout.metadata.uid,
-        namespace=namespace,
-        kind=rollout.kind,
-        name=rollout.metadata.name,
-        component=rollout.spec.component,
-        number=status.number,
-        candidate=status.revision,
-        stable=_stable_revision(rollout, status),
-        started=round(status.started_at.timestamp() * 1_000_000),
-        window=_micros(analysis.window),
-        delay=_micros(analysis.label_delay),
-        weights=tuple(status.plan.weight_of(step) for step in range(1, len(status.plan.steps) + 1)),
-        mode=status.plan.mode,
-        pairing=analysis.pairing.mode,
-        metrics=metrics,
-        score=component.spec.score,
-        labels={rule.kind: rule.truth for rule in component.spec.labels},
-        slow_factor=_slow_factor(status),
-    )
+    return component
 
 
-def supported_metrics(status: ReleaseStatus) -> tuple[str, ...]:
-    """The plan's metrics that are computed here; others have no evidence."""
-    names = (metric.name for metric in status.plan.analysis.metrics)
+def labels_of(component: Component) -> dict[str, str]:
+    """What each kind of feedback says about the truth."""
+    return {rule.kind: rule.truth for rule in component.spec.labels}
+
+
+def computed(names: Iterable[str]) -> tuple[str, ...]:
+    """Those metrics that are computed here; others have no evidence."""
     return tuple(name for name in names if name in KNOWN_METRICS)[:MAX_METRICS]
 
 
-def _stable_revision(rollout: Rollout, status: ReleaseStatus) -> str | None:
-    if status.previous is not None:
-        return status.previous.revision
-    live = rollout.status.stable
-    return live.revision if live is not None and live.revision != status.revision else None
-
-
-def _slow_factor(status: ReleaseStatus) -> float:
-    margins = [metric.margin for metric in status.plan.analysis.metrics if metric.name == LATENCY]
-    margin = margins[0] if margins and margins[0] is not None else Margin(relative="30%")
+def slow_factor(margin: Margin | None) -> float:
+    """What stable's 95th percentile is multiplied by, from the margin of latency; None: the usual one."""
+    margin = margin or WELL_KNOWN[LATENCY].margin
     # An absolute margin is in points of the share of slow requests (pawl.margins): slow then starts at the percentile.
-    return 1.0 + parse_percent(margin.relative) if margin.relative is not None else 1.0
+    return 1.0 + parse_percent(margin.relative) if margin is not None and margin.relative is not None else 1.0
 
 
-def _micros(duration: str) -> int:
+def micros(duration: str) -> int:
+    """A duration in microseconds."""
     return round(parse_duration(duration).total_seconds() * 1_000_000)

@@ -1,38 +1,52 @@
-"""From the API server's objects to the releases that are live; one unreadable object never hides the others."""
+"""From the API server's objects to what is live; one unreadable object never hides the others."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import structlog
 from pydantic import ValidationError
 
 from pawl.api.component import Component
+from pawl.api.experiment import Experiment
 from pawl.api.rollout import Rollout
 from pawl_services.monitor.engine import Sighting
-from pawl_services.monitor.release import UnusableReleaseError, live_release
+from pawl_services.monitor.experiments import components_asked, live_experiment
+from pawl_services.monitor.release import Release, UnusableReleaseError
+from pawl_services.monitor.rollouts import live_release
 
 _log = structlog.get_logger(__name__)
+Item = Mapping[str, Any]
 
 
-def sight(rollouts: Iterable[Mapping[str, Any]], components: Iterable[Mapping[str, Any]]) -> Sighting:
-    """The live releases; of objects that cannot be read, or whose Component is missing, nothing is said."""
-    known = dict(_components(components))
+def sight(rollouts: Iterable[Item], components: Iterable[Item], experiments: Iterable[Item] = ()) -> Sighting:
+    """The live releases and Experiments; of objects that cannot be read, or whose Component is missing, nothing is
+    said.
+    """
+    known, every = dict(_components(components)), list(rollouts)
+    asked = components_asked(every)
+    releases = _sight(every, lambda item: live_release(Rollout.from_cluster(item), known))
+    running = _sight(experiments, lambda item: live_experiment(Experiment.from_cluster(item), asked, known))
+    return Sighting((*releases.live, *running.live), releases.unknown | running.unknown)
+
+
+def _sight(items: Iterable[Item], read: Callable[[Item], Release | None]) -> Sighting:
     live, unknown = [], set()
-    for item in rollouts:
-        metadata = item.get("metadata") or {}
+    for item in items:
         try:
-            release = live_release(Rollout.from_cluster(item), known)
+            release = read(item)
         except (ValidationError, UnusableReleaseError, ValueError) as error:
+            metadata = item.get("metadata") or {}
             unknown.add(str(metadata.get("uid", "")))
             name, namespace = metadata.get("name"), metadata.get("namespace")
-            _log.warning("rollout has no evidence", object=name, namespace=namespace, reason=_shown(error))
+            kind, reason = item.get("kind"), _shown(error)
+            _log.warning("object has no evidence", kind=kind, object=name, namespace=namespace, reason=reason)
             continue
         if release is not None:
             live.append(release)
     return Sighting(tuple(live), frozenset(unknown))
 
 
-def _components(items: Iterable[Mapping[str, Any]]) -> Iterable[tuple[tuple[str, str], Component]]:
+def _components(items: Iterable[Item]) -> Iterable[tuple[tuple[str, str], Component]]:
     for item in items:
         metadata = item.get("metadata") or {}
         try:

@@ -5,17 +5,20 @@ pairs    over users with both: moments of (S candidate, N candidate, S stable, N
 worse,   users whose paired answers of the candidate were right less often than stable's, and more often;
 better   a user counts once however many answers differ, because one person's answers go together
 assigned by arm: users whose window closed, labelled or not, by their first answer
+samples  by arm: scored interactions with a denominator above 0, whatever their user's sums; of pairs those that were
+         scored for both revisions
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-from pawl.evidence import CANDIDATE, STABLE
+from pawl.evidence import CANDIDATE, PAIRED, STABLE
 from pawl.stats.ratio import PairedDifference, RatioSums
 from pawl_services.monitor.moments import Moments
 
 ARMS = (STABLE, CANDIDATE)
+SAMPLED = (*ARMS, PAIRED)
 Sums = tuple[float, float]
 Pair = tuple[float, float, float, float]
 
@@ -24,8 +27,8 @@ Pair = tuple[float, float, float, float]
 class UserScore:
     """One user whose window has closed; `opened` and `closed` in microseconds, `assigned` the arm of the first answer.
 
-    `arms` and `pair` are empty where nothing of the user says anything about a model; such users are counted among
-    `assigned` all the same.
+    `arms`, `pair` and `samples` are empty where nothing of the user says anything about a model; such users are
+    counted among `assigned` all the same.
     """
 
     user: str
@@ -34,6 +37,7 @@ class UserScore:
     assigned: str
     arms: Mapping[str, Sums] = field(default_factory=dict)
     pair: Pair | None = None
+    samples: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +52,7 @@ class Totals:
     labelled: int
     first_opened: int | None
     last_closed: int | None
+    samples: Mapping[str, int]
 
     @classmethod
     def none(cls) -> Self:
@@ -68,6 +73,7 @@ class Totals:
             labelled=sum(bool(user.arms) or user.pair is not None for user in those),
             first_opened=min((user.opened for user in those), default=None),
             last_closed=max((user.closed for user in those), default=None),
+            samples={arm: sum(user.samples.get(arm, 0) for user in those) for arm in SAMPLED},
         )
 
     def merge(self, other: Self) -> Self:
@@ -81,6 +87,7 @@ class Totals:
             labelled=self.labelled + other.labelled,
             first_opened=min((t for t in (self.first_opened, other.first_opened) if t is not None), default=None),
             last_closed=max((t for t in (self.last_closed, other.last_closed) if t is not None), default=None),
+            samples={arm: self.samples[arm] + other.samples[arm] for arm in SAMPLED},
         )
 
     def arm(self, name: str) -> RatioSums:
@@ -113,6 +120,7 @@ class Totals:
             "labelled": self.labelled,
             "firstOpened": self.first_opened,
             "lastClosed": self.last_closed,
+            "samples": dict(self.samples),
         }
 
     @classmethod
@@ -127,4 +135,11 @@ class Totals:
             labelled=int(value["labelled"]),
             first_opened=value["firstOpened"],
             last_closed=value["lastClosed"],
+            samples=samples_in(value),
         )
+
+
+def samples_in(value: Mapping[str, Any]) -> dict[str, int]:
+    """The samples by arm of a stored object; 0 in one that was stored before they were counted."""
+    stored = value.get("samples", {})
+    return {arm: int(stored.get(arm, 0)) for arm in SAMPLED}

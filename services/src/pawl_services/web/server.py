@@ -3,7 +3,9 @@
 import time
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
 from types import FrameType
+from typing import Literal
 
 import structlog
 import uvicorn
@@ -17,6 +19,18 @@ from pawl_services.web.problem import install_problem_handlers
 from pawl_services.web.settings import ServerSettings
 
 _log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Wire:
+    """What speaks HTTP, and for how many seconds an idle connection is kept. httptools and uvloop: extra assigner."""
+
+    http: Literal["h11", "httptools"] = "h11"
+    loop: Literal["asyncio", "uvloop"] = "asyncio"
+    keep_alive: int = 75
+
+
+PLAIN = Wire()
 
 
 class CloseWhenDraining:
@@ -73,7 +87,7 @@ def create_app(
     return app
 
 
-def serve(app: FastAPI, settings: ServerSettings, health: Health) -> None:
+def serve(app: ASGIApp, settings: ServerSettings, health: Health, wire: Wire = PLAIN) -> None:
     """Serve until a signal ends it; returns after drain, in-flight answers and the application's own shutdown."""
     config = uvicorn.Config(
         app,
@@ -82,8 +96,11 @@ def serve(app: FastAPI, settings: ServerSettings, health: Health) -> None:
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=False,
         timeout_graceful_shutdown=max(1, round(settings.grace_seconds)),
-        timeout_keep_alive=75,
+        http=wire.http,
+        loop=wire.loop,
+        timeout_keep_alive=wire.keep_alive,
     )
     _log.info("serving", host=settings.host, port=settings.port, drain_seconds=settings.drain_seconds)
     DrainingServer(config, health, settings.drain_seconds).run()

@@ -1,0 +1,1 @@
+"""Tells gateways and applications which arm of an Experiment a user has."""
