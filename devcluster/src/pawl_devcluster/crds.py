@@ -13,12 +13,22 @@ from pawl_devcluster.tools import Tools
 
 @dataclass(frozen=True)
 class CrdSource:
-    """Definitions from Go: the module of ours that pins the types, their packages, and annotations to add."""
+    """Definitions from Go: the module of ours that pins the types, their packages, and annotations to add.
+
+    embedded_metadata: pod templates keep their labels and annotations, as the project's own definitions let them.
+    """
 
     name: str
     module: str
     packages: Sequence[str]
     annotations: Sequence[str] = ()
+    embedded_metadata: bool = False
+
+    @property
+    def options(self) -> str:
+        """The generator's options; descriptions are left out, for with them no client may apply a definition."""
+        embedded = ",generateEmbeddedObjectMeta=true" if self.embedded_metadata else ""
+        return f"crd:maxDescLen=0,allowDangerousTypes=true{embedded}"
 
 
 def generate(tools: Tools, source: CrdSource) -> Path:
@@ -29,10 +39,9 @@ def generate(tools: Tools, source: CrdSource) -> Path:
         # Only who holds the lock may write the module's files: another process may be reading them.
         generator = tools.program("controller-gen")
         folder = tools.builder.module(source.module)
-        # Descriptions are left out: with them a definition gets larger than a client may apply.
         command: list[shell.Argument] = [
             generator,
-            "crd:maxDescLen=0,allowDangerousTypes=true",
+            source.options,
             f"paths={';'.join(source.packages)}",
             f"output:crd:dir={out}",
         ]

@@ -53,6 +53,10 @@ class ExistingProvider:
         """Return the names of the nodes that add-ons run on."""
         return []
 
+    def gpu_nodes(self) -> list[str]:
+        """Return the names of the nodes that images may be put on: none."""
+        return []
+
     def node_address(self) -> str:
         """Return the first node's external address, else its internal one."""
         addresses = {a["type"]: a["address"] for a in self._kubectl().get("nodes")["items"][0]["status"]["addresses"]}

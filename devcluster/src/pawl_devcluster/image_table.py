@@ -10,6 +10,8 @@ from pawl_devcluster.errors import DevclusterError
 
 PREFIX = "localhost/pawl"
 INPUTS_LABEL = "pawl.dev/inputs"
+CPU, GPU = "cpu", "gpu"
+_GIB = 1024**3
 _SHARED = ("pyproject.toml", "uv.lock", ".dockerignore", "*/pyproject.toml")
 
 
@@ -19,6 +21,8 @@ class ImageRecipe:
 
     rooms: the folders whose `src` goes in; labels: tell tags of one content apart; context: the folder that the
     builder gets to see; files: patterns of what else decides the content. All are relative to the workspace.
+    need: bytes that must be free for a build; on_request: it is built only when it is named; pools: the nodes that
+    it is for, CPU and GPU, for a pod without a toleration never gets onto a GPU node.
     """
 
     room: str
@@ -27,6 +31,9 @@ class ImageRecipe:
     labels: Mapping[str, str] = field(default_factory=dict)
     context: str = "."
     files: tuple[str, ...] = _SHARED
+    need: int = 3 * _GIB
+    on_request: bool = False
+    pools: tuple[str, ...] = (CPU,)
 
     @property
     def dockerfile(self) -> str:
@@ -36,12 +43,20 @@ class ImageRecipe:
 
 _SERVICE = ("core", "services")
 _EXTRACTOR = ("core", "services", "trainers", "examples")
+_TRAINER = ("core", "trainers")
+# The image has 5.6 GB: once built, once as the stage that it is copied from, and its packages in uv's cache.
+_TORCH_NEED = 20 * _GIB
 
 RECIPES: Mapping[str, ImageRecipe] = {
     f"{PREFIX}/operator:dev": ImageRecipe("operator", ("core", "operator")),
     f"{PREFIX}/collector:dev": ImageRecipe("services", _SERVICE, "collector"),
     f"{PREFIX}/monitor:dev": ImageRecipe("services", _SERVICE, "monitor"),
+    f"{PREFIX}/assigner:dev": ImageRecipe("services", _SERVICE, "assigner"),
     f"{PREFIX}/modelserver:dev": ImageRecipe("services", _SERVICE, "modelserver"),
+    f"{PREFIX}/trainer:dev": ImageRecipe("trainers", _TRAINER, "trainer", pools=(CPU, GPU)),
+    f"{PREFIX}/trainer-torch:dev": ImageRecipe(
+        "trainers", _TRAINER, "trainer-torch", need=_TORCH_NEED, on_request=True, pools=(GPU,)
+    ),
     f"{PREFIX}/fact-extractor:dev": ImageRecipe("examples", _EXTRACTOR),
     # The demo's harmless candidate: the same model in an image of another digest.
     f"{PREFIX}/fact-extractor:twin": ImageRecipe("examples", _EXTRACTOR, labels={"pawl.dev/variant": "twin"}),
@@ -55,9 +70,14 @@ ADDON_RECIPES: Mapping[str, ImageRecipe] = {
 }
 
 
+def find_recipe(name: str) -> ImageRecipe | None:
+    """Return how the image of this full name is made, or None for one without a Dockerfile here."""
+    return {**RECIPES, **ADDON_RECIPES}.get(name)
+
+
 def recipe_of(name: str) -> ImageRecipe:
     """Return how the image of this full name is made; raises KeyError for one without a Dockerfile."""
-    return RECIPES[name] if name in RECIPES else ADDON_RECIPES[name]
+    return {**RECIPES, **ADDON_RECIPES}[name]
 
 
 def full_name(name: str) -> str:

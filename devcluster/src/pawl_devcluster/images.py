@@ -21,15 +21,16 @@ from pawl_devcluster.report import Report, Stopwatch, to_stderr
 from pawl_devcluster.settings import from_environment
 
 MEGABYTE = 10**6
-_NEED = 3 * 1024**3
 
 
 def build(names: Sequence[str] = (), report: Report = to_stderr) -> list[str]:
-    """Build the named images (all when empty) and return their full names; raises DevclusterError.
+    """Build the named images (when empty all but those made on request) and return their full names.
 
-    A name is `collector`, `fact-extractor:twin` or the full one. An image whose inputs have not changed is left alone.
+    Raises DevclusterError. A name is `collector`, `fact-extractor:twin` or the full one. An image whose inputs have not
+    changed is left alone.
     """
-    chosen = [full_name(name) for name in names] or list(RECIPES)
+    usual = [name for name, recipe in RECIPES.items() if not recipe.on_request]
+    chosen = [full_name(name) for name in names] or usual
     builder = ImageBuilder(find_engine(), workspace(), Cache(from_environment().cache, report), report)
     for name in chosen:
         builder.ensure(name)
@@ -86,7 +87,7 @@ class ImageBuilder:
         if self._is_current(name):
             self._report(f"{name}: up to date ({self._size(name)})")
             return
-        check_space(self._cache.root, _NEED, f"Building {name}")
+        check_space(self._cache.root, recipe_of(name).need, f"Building {name}")
         with self._cache.locked("image-build"):
             if self._is_current(name):  # another process built it while this one waited
                 return

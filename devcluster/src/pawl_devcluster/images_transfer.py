@@ -9,6 +9,7 @@ from pathlib import Path
 from pawl_devcluster import shell
 from pawl_devcluster.cache import check_space
 from pawl_devcluster.errors import DevclusterError
+from pawl_devcluster.image_table import CPU, GPU, find_recipe
 from pawl_devcluster.provider import Provider
 from pawl_devcluster.report import Stopwatch
 from pawl_devcluster.tools import Tools
@@ -25,19 +26,24 @@ class ImageTransfer:
         self._notes = tools.settings.state / NOTES
 
     def load_named(self, name: str, nodes: Sequence[str] = ()) -> None:
-        """Load one image; `name` may be the path of an archive. Raises DevclusterError when it is nowhere."""
+        """Load one image, without `nodes` onto those that it is for; `name` may be the path of an archive.
+
+        Raises DevclusterError when the image is nowhere, or the node that it is for.
+        """
+        chosen = list(nodes) or self._nodes_for(name)
         if name.endswith(".tar") and Path(name).exists():
-            self._provider.load_archive(Path(name), nodes)
+            self._provider.load_archive(Path(name), chosen)
             return
         store, identity = find(name)
-        key = f"{name}@{','.join(nodes) or '*'}"
-        if self._loaded().get(key) == identity:
+        missing = [node for node in chosen if self._loaded().get(f"{name}@{node}") != identity]
+        if chosen and not missing:
             self._tools.report(f"{name}: already on the nodes")
             return
         watch = Stopwatch()
-        self._send(store, name, nodes)
-        self._note(key, identity)
-        self._tools.report(f"{name}: loaded in {watch.seconds():.1f} s")
+        self._send(store, name, missing)
+        for node in missing:
+            self._note(f"{name}@{node}", identity)
+        self._tools.report(f"{name}: loaded on {', '.join(missing)} in {watch.seconds():.1f} s")
 
     def load_own(self, name: str) -> None:
         """Load one of this package's own images."""
@@ -46,6 +52,15 @@ class ImageTransfer:
         if self._loaded().get(name) != identity:
             self._provider.load_archive(archive, self._provider.cpu_nodes())
             self._note(name, identity)
+
+    def _nodes_for(self, name: str) -> list[str]:
+        recipe = find_recipe(name)
+        pools = {CPU: self._provider.cpu_nodes, GPU: self._provider.gpu_nodes}
+        wanted = recipe.pools if recipe is not None else tuple(pools)
+        found = [node for pool in wanted for node in pools[pool]()]
+        if not found and wanted == (GPU,):
+            raise DevclusterError(f"{name} is for GPU nodes, and this cluster has none: bring it up with --size gpu.")
+        return found
 
     def _send(self, store: str, name: str, nodes: Sequence[str]) -> None:
         with tempfile.TemporaryDirectory(dir=self._tools.settings.state) as folder:

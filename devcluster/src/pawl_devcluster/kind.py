@@ -63,6 +63,11 @@ class KindProvider:
         """Return the names of the nodes that add-ons run on."""
         return [f"{self._cluster}-control-plane"]
 
+    def gpu_nodes(self) -> list[str]:
+        """Return the names of the nodes that play GPU nodes."""
+        known = self._state.load()
+        return [f"{self._cluster}-worker"] if known is not None and known.size is Size.GPU else []
+
     def node_address(self) -> str:
         """Return the control plane's address on the engine's network."""
         addresses = self._kubectl().get("node", f"{self._cluster}-control-plane")["status"]["addresses"]

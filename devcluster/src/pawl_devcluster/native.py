@@ -96,7 +96,11 @@ class NativeProvider:
 
     def cpu_nodes(self) -> list[str]:
         """Return the names of the nodes that add-ons run on."""
-        return [AddressPlan(self._required().index).node(0).name]
+        return [node.address.name for node in self._nodes(self._required()) if not node.address.gpu]
+
+    def gpu_nodes(self) -> list[str]:
+        """Return the names of the nodes that play GPU nodes."""
+        return [node.address.name for node in self._nodes(self._required()) if node.address.gpu]
 
     def node_address(self) -> str:
         """Return the first node's address, which this machine has a route to."""

@@ -43,6 +43,10 @@ class Provider(Protocol):
         """Return the names of the nodes that add-ons run on."""
         ...
 
+    def gpu_nodes(self) -> list[str]:
+        """Return the names of the nodes that play GPU nodes; the others' pods are kept off them by a taint."""
+        ...
+
     def node_address(self) -> str:
         """Return an address at which this machine reaches NodePorts."""
         ...

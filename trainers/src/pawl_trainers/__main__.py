@@ -1,7 +1,8 @@
-"""Command line of the trainers: `python -m pawl_trainers linear-tagger|rules`; prints one JSON object of metrics."""
+"""Command line: `run` for the operator; `linear-tagger` and `rules` by hand, which print one JSON object of metrics."""
 
 import argparse
 import json
+import os
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -13,10 +14,14 @@ from pawl_trainers.facts.messages import Conversations
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one trainer; returns the process's exit code."""
+    """Run one command; returns the process's exit code."""
     options = _parser().parse_args(arguments)
+    return _attempt() if options.measure is None else _measured(options)
+
+
+def _measured(options: argparse.Namespace) -> int:
     try:
-        metrics = options.run(options, Conversations.read(options.conversations))
+        metrics = options.measure(options, Conversations.read(options.conversations))
     except (AnnotationError, OSError, ValueError) as error:
         _say(f"error: {error}")
         return 1
@@ -25,13 +30,20 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
+def _attempt() -> int:
+    from pawl_trainers.harness.command import run
+    from pawl_trainers.harness.report import to_standard_output
+
+    return run(os.environ, to_standard_output)
+
+
 def _linear_tagger(options: argparse.Namespace, conversations: Conversations) -> dict[str, Any]:
     # Here, so that `rules` and every reader of this module's help work without scikit-learn.
     from pawl_trainers.linear_tagger import artifact
     from pawl_trainers.linear_tagger.train import Settings, train
 
     messages = of_learners(read_annotations(options.train, conversations))
-    trained = train(messages, Settings(folds=options.folds, seed=options.seed), _say)
+    trained = train(messages, Settings(folds=options.folds, seed=options.seed), lambda _, line: _say(line))
     artifact.write(trained.tagger, options.out)
     known = {
         "model": "linear-tagger",
@@ -50,7 +62,10 @@ def _linear_tagger(options: argparse.Namespace, conversations: Conversations) ->
 
 def _rules(options: argparse.Namespace, conversations: Conversations) -> dict[str, Any]:
     from pawl_trainers import rules
+    from pawl_trainers.serving.rules import write
 
+    if options.out is not None:
+        write(options.out)
     golden = read_annotations(options.golden, conversations)
     return {
         "model": "groundcheck-rules",
@@ -70,10 +85,13 @@ def _parser() -> argparse.ArgumentParser:
     tagger.add_argument("--golden", type=Path, help="annotations (JSONL) to measure on, never to tune on")
     tagger.add_argument("--out", type=Path, required=True, help="directory for the exported model")
     tagger.add_argument("--folds", type=int, default=5)
-    tagger.set_defaults(run=_linear_tagger)
+    tagger.set_defaults(measure=_linear_tagger)
     rules = commands.add_parser("rules", parents=[shared], help="measure the rules of groundcheck")
     rules.add_argument("--golden", type=Path, required=True, help="annotations (JSONL) to measure on")
-    rules.set_defaults(run=_rules)
+    rules.add_argument("--out", type=Path, help="directory for a model that is these rules")
+    rules.set_defaults(measure=_rules)
+    attempt = commands.add_parser("run", help="one attempt of a TrainingRun, described by PAWL_PLAN")
+    attempt.set_defaults(measure=None)
     return parser
 
 

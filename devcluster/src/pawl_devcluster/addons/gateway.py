@@ -24,12 +24,12 @@ _GATEWAY_API = crds.CrdSource(
     ],
 )
 _NEEDED = ("gatewayclasses.gateway.networking.k8s.io", "envoyproxies.gateway.envoyproxy.io")
-_ENVOY_GATEWAY = crds.CrdSource("envoy-gateway", "gateway", ["github.com/envoyproxy/gateway/api/v1alpha1"])
+ENVOY_GATEWAY = crds.CrdSource("envoy-gateway", "gateway", ["github.com/envoyproxy/gateway/api/v1alpha1"])
 
 
 def define(tools: Tools) -> list[Path]:
     """Generate the definitions, and return the folders that hold them."""
-    return [crds.generate(tools, source) for source in (_GATEWAY_API, _ENVOY_GATEWAY)]
+    return [crds.generate(tools, source) for source in (_GATEWAY_API, ENVOY_GATEWAY)]
 
 
 def prepare(tools: Tools) -> None:

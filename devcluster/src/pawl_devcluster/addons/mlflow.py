@@ -21,7 +21,7 @@ def prepare(tools: Tools) -> None:
 
 def install(context: AddonContext) -> None:
     """Apply the server and wait until it is ready."""
-    context.images.load_named(MLFLOW, context.provider.cpu_nodes())
+    context.images.load_named(MLFLOW)
     context.kubectl.apply_packaged("mlflow.yaml", image=MLFLOW, allowed_hosts=ALLOWED_HOSTS)
     context.kubectl.rolled_out(NAMESPACE, "deployment/mlflow", limit=START_SECONDS)
 

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+OUTSIDE = "O"
+"""The taggers' own word for what belongs to no fact; a slot cannot have this name."""
 SLOTS = (
     "NAME",
     "AGE",

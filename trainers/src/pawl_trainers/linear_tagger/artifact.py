@@ -8,7 +8,7 @@ import numpy as np
 
 from pawl_trainers.linear_tagger.model import OUTSIDE, LinearTagger
 
-FORMAT = "pawl.linear-tagger/1"
+FORMAT, VERSION = "linear-tagger", 1
 MODEL, VOCABULARY, WEIGHTS = "model.json", "vocabulary.json", "weights.npz"
 
 
@@ -19,7 +19,7 @@ class ArtifactError(ValueError):
 def write(tagger: LinearTagger, directory: Path) -> None:
     """Write the tagger's three files into `directory`, made where absent; the same tagger gives the same bytes."""
     directory.mkdir(parents=True, exist_ok=True)
-    described = {"format": FORMAT, "threshold": tagger.threshold, "classes": list(tagger.classes)}
+    described = {"format": FORMAT, "version": VERSION, "threshold": tagger.threshold, "classes": list(tagger.classes)}
     (directory / MODEL).write_text(json.dumps(described, indent=2) + "\n", encoding="utf-8")
     names = sorted(tagger.vocabulary, key=tagger.vocabulary.__getitem__)
     (directory / VOCABULARY).write_text(json.dumps(names, ensure_ascii=False), encoding="utf-8")
@@ -29,8 +29,8 @@ def write(tagger: LinearTagger, directory: Path) -> None:
 def read(directory: Path) -> LinearTagger:
     """Read a tagger; raises ArtifactError where a file is absent, unreadable, or does not fit the others."""
     described = _json(directory / MODEL)
-    if not isinstance(described, dict) or described.get("format") != FORMAT:
-        raise ArtifactError(f"{MODEL}: format is not {FORMAT}; export the model again with this version's trainer")
+    if not isinstance(described, dict) or (described.get("format"), described.get("version")) != (FORMAT, VERSION):
+        raise ArtifactError(f"{MODEL}: format is not {FORMAT} {VERSION}; export the model again with this trainer")
     names = _json(directory / VOCABULARY)
     if not isinstance(names, list):
         raise ArtifactError(f"{VOCABULARY}: is not a list of feature names; export the model again")

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pawl_trainers.facts.spans import Fact
+from pawl_trainers.facts.spans import OUTSIDE, Fact
 from pawl_trainers.linear_tagger.features import Word, features_of, words_of
 
-OUTSIDE = "O"
+__all__ = ["OUTSIDE", "Found", "LinearTagger", "decode"]
 
 
 @dataclass(frozen=True, slots=True)

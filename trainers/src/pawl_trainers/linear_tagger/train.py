@@ -5,7 +5,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,14 +15,14 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GroupKFold
 from threadpoolctl import threadpool_limits
 
-from pawl_trainers.facts.annotations import AnnotatedMessage
+from pawl_trainers.facts.examples import Labelled
 from pawl_trainers.facts.scoring import Counts
 from pawl_trainers.facts.spans import Fact
 from pawl_trainers.linear_tagger.features import Word, features_of, words_of
 from pawl_trainers.linear_tagger.model import OUTSIDE, LinearTagger, decode
+from pawl_trainers.trainer import Report
 
 THRESHOLDS = tuple(round(0.10 + 0.025 * step, 3) for step in range(17))
-Report = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Settings:
 
 
 @dataclass(frozen=True)
-class Example:
+class Prepared:
     """A message prepared for training: words, their features, and its true facts."""
 
     person: str
@@ -58,10 +58,14 @@ class Trained:
     seconds: float
 
 
-def train(messages: Sequence[AnnotatedMessage], settings: Settings, report: Report = lambda line: None) -> Trained:
+def _silent(part: float, message: str) -> None:
+    """The default of `report`: say nothing."""
+
+
+def train(messages: Sequence[Labelled], settings: Settings, report: Report = _silent) -> Trained:
     """Train on `messages`; raises ValueError where they hold no fact or too few people for the folds."""
     began = time.monotonic()
-    examples = [_example(message) for message in messages]
+    examples = [_prepared(message) for message in messages]
     people = {example.person for example in examples}
     if len(people) < settings.folds:
         raise ValueError(f"messages: {len(people)} people are fewer than {settings.folds} folds; give more people")
@@ -72,11 +76,11 @@ def train(messages: Sequence[AnnotatedMessage], settings: Settings, report: Repo
         threshold, f1 = choose_threshold(examples, settings, report)
         tagger = fit(examples, settings, threshold)
     seconds = time.monotonic() - began
-    report(f"trained on {len(examples)} messages of {len(people)} people in {seconds:.1f} s")
+    report(1.0, f"trained on {len(examples)} messages of {len(people)} people in {seconds:.1f} s")
     return Trained(tagger, f1, len(examples), len(people), seconds)
 
 
-def fit(examples: Sequence[Example], settings: Settings, threshold: float) -> LinearTagger:
+def fit(examples: Sequence[Prepared], settings: Settings, threshold: float) -> LinearTagger:
     """Fit the weights on all words of `examples`; the order of features and classes is sorted, hence reproducible."""
     vocabulary = _vocabulary(examples, settings.min_count)
     labels = np.array([label for example in examples for label in _labels(example)])
@@ -89,9 +93,7 @@ def fit(examples: Sequence[Example], settings: Settings, threshold: float) -> Li
     return LinearTagger(vocabulary, *_outside_first(regression), threshold=threshold)
 
 
-def choose_threshold(
-    examples: Sequence[Example], settings: Settings, report: Report = lambda line: None
-) -> tuple[float, float]:
+def choose_threshold(examples: Sequence[Prepared], settings: Settings, report: Report = _silent) -> tuple[float, float]:
     """Return the threshold with the best F1 on people left out of the fit, and that F1."""
     counts = dict.fromkeys(THRESHOLDS, Counts())
     people = np.array([example.person for example in examples])
@@ -99,12 +101,12 @@ def choose_threshold(
         tagger = fit([examples[index] for index in kept], settings, threshold=0.5)
         for threshold, found in _counts(tagger, [examples[index] for index in left_out]).items():
             counts[threshold] += found
-        report(f"cross-validation {number}/{settings.folds}")
+        report(number / (settings.folds + 1), f"cross-validation {number}/{settings.folds}")
     best = max(THRESHOLDS, key=lambda threshold: counts[threshold].f1)
     return best, counts[best].f1
 
 
-def _counts(tagger: LinearTagger, examples: Iterable[Example]) -> dict[float, Counts]:
+def _counts(tagger: LinearTagger, examples: Iterable[Prepared]) -> dict[float, Counts]:
     totals = dict.fromkeys(THRESHOLDS, Counts())
     for example in examples:
         if not example.words:
@@ -116,12 +118,12 @@ def _counts(tagger: LinearTagger, examples: Iterable[Example]) -> dict[float, Co
     return totals
 
 
-def _example(message: AnnotatedMessage) -> Example:
+def _prepared(message: Labelled) -> Prepared:
     words = words_of(message.text)
-    return Example(message.person, words, features_of(words), message.facts)
+    return Prepared(message.person, words, features_of(words), message.facts)
 
 
-def _labels(example: Example) -> list[str]:
+def _labels(example: Prepared) -> list[str]:
     labels = [OUTSIDE] * len(example.words)
     for fact in sorted(example.truth):
         for index, word in enumerate(example.words):
@@ -130,12 +132,12 @@ def _labels(example: Example) -> list[str]:
     return labels
 
 
-def _vocabulary(examples: Sequence[Example], min_count: int) -> dict[str, int]:
+def _vocabulary(examples: Sequence[Prepared], min_count: int) -> dict[str, int]:
     seen = Counter(name for example in examples for names in example.features for name in names)
     return {name: row for row, name in enumerate(sorted(name for name, times in seen.items() if times >= min_count))}
 
 
-def _matrix(examples: Sequence[Example], vocabulary: dict[str, int]) -> sparse.csr_matrix:
+def _matrix(examples: Sequence[Prepared], vocabulary: dict[str, int]) -> sparse.csr_matrix:
     columns: list[int] = []
     starts = [0]
     for example in examples:
