@@ -12,7 +12,7 @@ import pytest
 from demo_scene import Scene, open_scene
 
 from pawl_devcluster import cluster
-from pawl_devcluster.settings import name_here
+from pawl_devcluster.settings import Size, name_here
 from pawl_examples.bringup import Stand, prepare, set_up
 from pawl_examples.dataset import Material, load_material
 from pawl_examples.pace import Times, numbers
@@ -41,12 +41,15 @@ def own_cluster() -> Iterator[None]:
     """A cluster of its own name, so that nobody's other cluster is touched; taken down at the end."""
     before = os.environ.get("PAWL_DEVCLUSTER_NAME")
     os.environ["PAWL_DEVCLUSTER_NAME"] = CLUSTER
-    yield
-    cluster.down()
-    if before is None:
-        del os.environ["PAWL_DEVCLUSTER_NAME"]
-    else:
-        os.environ["PAWL_DEVCLUSTER_NAME"] = before
+    try:
+        cluster.up(Size.GPU, report=print)  # for the trainings: kind can't add their node later
+        yield
+    finally:
+        cluster.down()
+        if before is None:
+            del os.environ["PAWL_DEVCLUSTER_NAME"]
+        else:
+            os.environ["PAWL_DEVCLUSTER_NAME"] = before
 
 
 @pytest.fixture(scope="session")

@@ -26,6 +26,11 @@ def token_of(tenant: str) -> str:
     return f"token of {tenant}".replace(" ", "-")
 
 
+def reader_token_of(tenant: str) -> str:
+    """The key of a tenant that may take examples out, and nothing else."""
+    return f"reader-{token_of(tenant)}"
+
+
 @dataclass
 class CollectorProcess:
     """A collector that answers at `address`; `process` is its pid to send signals to."""
@@ -37,6 +42,11 @@ class CollectorProcess:
     def client(self, tenant: str) -> httpx.Client:
         """A client that sends this tenant's key."""
         headers = {"Authorization": f"Bearer {token_of(tenant)}"}
+        return httpx.Client(base_url=self.address, headers=headers, timeout=60)
+
+    def reader(self, tenant: str) -> httpx.Client:
+        """A client that sends this tenant's key for reading."""
+        headers = {"Authorization": f"Bearer {reader_token_of(tenant)}"}
         return httpx.Client(base_url=self.address, headers=headers, timeout=60)
 
     def get(self, path: str) -> httpx.Response:
@@ -74,6 +84,7 @@ def write_secrets(home: Path) -> dict[str, str]:
     """Write keys of all tenants and a pseudonym key; return the settings that name them."""
     tenants = [f"tenant-{number}" for number in range(TENANTS)]
     entries: list[dict[str, object]] = [{"sha256": _hash(token_of(name)), "namespace": name} for name in tenants]
+    entries += [{"sha256": _hash(reader_token_of(name)), "namespace": name, "roles": ["read"]} for name in tenants]
     entries.append({"sha256": _hash(LIMITED_TOKEN), "namespace": LIMITED_TENANT, "components": ["trust"]})
     (home / "keys.json").write_text(json.dumps({"keys": entries}))
     (home / "pseudonym").write_text("0123456789abcdef" * 4)

@@ -13,11 +13,14 @@ OTHER = {"stable": "candidate", "candidate": "stable"}
 
 @dataclass
 class Expected:
-    """Per user: (S, N) by arm, and (Sc, Nc, Ss, Ns) of pairs; how many users closed by arm of their first answer."""
+    """Per user: (S, N) by arm, and (Sc, Nc, Ss, Ns) of pairs; how many users closed by arm of their first answer;
+    how many answers told something.
+    """
 
     arms: dict[str, list[tuple[float, float]]] = field(default_factory=lambda: {"stable": [], "candidate": []})
     pairs: list[tuple[float, float, float, float]] = field(default_factory=list)
     assigned: Counter[str] = field(default_factory=Counter)
+    samples: Counter[str] = field(default_factory=Counter)
 
 
 def expected(world: World, watermark: int, score: Any) -> dict[int, Expected]:
@@ -48,6 +51,7 @@ def _add_user(into: Expected, world: World, rows: Iterable[Row], closes: int, sc
             continue
         live = score(row["output"], truth)
         arms[row["arm"]].append(live)
+        into.samples[row["arm"]] += live[1] > 0
         mirrored = [
             prediction["output"]
             for prediction in world.predictions
@@ -57,6 +61,7 @@ def _add_user(into: Expected, world: World, rows: Iterable[Row], closes: int, sc
         ]
         if mirrored and world.release.pairing == "Mirror":
             twin = score(mirrored[0], truth)
+            into.samples["paired"] += live[1] > 0 or twin[1] > 0
             pairs.append((*live, *twin) if row["revision"] == CANDIDATE_REVISION else (*twin, *live))
     sums = {arm: (sum(s for s, _ in scores), sum(n for _, n in scores)) for arm, scores in arms.items()}
     for arm, (s, n) in sums.items():

@@ -28,7 +28,7 @@ def group(
     found = []
     for arm, mean in (("candidate", 0.8), ("stable", 0.9), ("paired", -0.1)):
         labels = base | {"arm": arm}
-        values = {"users": 50.0, "mean": mean, "m2": 4.0}
+        values = {"users": 50.0, "mean": mean, "m2": 4.0, "samples": 120.0}
         if arm != "paired":
             values |= {"denominator_mean": 2.0, "denominator_m2": 1.0, "comoment": 0.5}
         found += [Sample(f"pawl_evidence_{name}", labels, value) for name, value in values.items()]

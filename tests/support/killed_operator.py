@@ -17,7 +17,8 @@ class KillingKube:
     def __init__(self, kube: KubePort, kill_after: int) -> None:
         self._kube = kube
         self._left = kill_after
-        self.get, self.list, self.serves, self.close = kube.get, kube.list, kube.serves, kube.close
+        self.get, self.text, self.list, self.serves = kube.get, kube.text, kube.list, kube.serves
+        self.close = kube.close
 
     async def create(self, resource: Resource, namespace: str, body: Object) -> Object:
         return self._count(await self._kube.create(resource, namespace, body), resource)

@@ -62,3 +62,32 @@ def rollout(namespace: str = "demo", uid: str | None = "u1", **changes: Any) -> 
         },
         "status": {"stable": {**version("a"), "since": STARTED}, "release": release(**changes)},
     }
+
+
+def idle_rollout(namespace: str = "demo", uid: str | None = "u1") -> Object:
+    """A Rollout without a release on its way: one that an Experiment may ask."""
+    found = rollout(namespace, uid)
+    del found["status"]["release"]
+    return found
+
+
+def experiment(
+    namespace: str = "demo", uid: str | None = "e1", phase: str = "Running", *, weight: int | None = 20, **spec: Any
+) -> Object:
+    """An Experiment on the Rollout `chat`: treatment `bbbbbbbbbb` against control `aaaaaaaaaa`."""
+    meta = {"name": "bolder", "namespace": namespace} | ({"uid": uid} if uid else {})
+    treatment: Object = {"name": "bold", "role": "Treatment", "source": "none"}
+    variants = [{"name": "today", "role": "Control"}, treatment | ({"weight": weight} if weight else {})]
+    analysis = {"window": "30m", "labelDelay": "1h"}
+    whole = {"rolloutRef": {"name": "chat"}, "variants": variants, "metrics": [ACCURACY], "analysis": analysis} | spec
+    arms = {
+        name: {"revision": letter * 10, "source": "none"} for name, letter in (("control", "a"), ("treatment", "b"))
+    }
+    arms["treatment"]["variant"] = "bold"
+    return {
+        "apiVersion": "pawl.dev/v1alpha1",
+        "kind": "Experiment",
+        "metadata": meta,
+        "spec": whole,
+        "status": {"phase": phase, "startedAt": STARTED, **arms},
+    }

@@ -9,11 +9,15 @@ from datetime import UTC, datetime, timedelta
 from pawl.api.rollout_status import RolloutStatus
 from pawl_operator.kinds.rollout import actions as act
 from pawl_operator.kinds.rollout.snapshot import (
+    ASSIGNER,
     HASHED_BUCKET,
+    AssignerState,
     ClaimState,
     RouteBackend,
     RouteMirror,
     RouteState,
+    TrialRequest,
+    VariantState,
     WorkloadState,
 )
 
@@ -81,6 +85,15 @@ class RolloutCluster:
         """The header that the policy hashes; None: there is no policy."""
         self.policy_answer: str | None = None
         """What the gateway says of the policy: see `RolloutSnapshot.sticky_refusal`."""
+        self.variants: tuple[VariantState, ...] = ()
+        self.trials: tuple[TrialRequest, ...] = ()
+        self.assigner_policy: str | None = None
+        """The header by which the rule asks the assigner; None: there is no such policy."""
+        self.assigner_refusal: str | None = ""
+        self.assigners: list[int] = [0, 0]
+        """The generation that each replica has."""
+        self.assigners_follow = True
+        self.header_removed: bool | None = True
         self.weights: list[tuple[datetime, int]] = []
         self.places: tuple[int, ...] = ()
         """The weights of our places as they stand on the route."""
@@ -123,12 +136,33 @@ class RolloutCluster:
             resource_version=str(self.route_generation),
             backends=self.backends,
             mirrors=self.mirrors,
+            variants=self.variants,
             places=self.places,
             accepted=True,
             resolved=all(self.pods[b.revision].service for b in self.backends if b.revision in self.pods),
             observed=self.gateway_up and self.now >= self.route_changed + self.programs_after,
             parents=1,
         )
+
+    @property
+    def assigner(self) -> AssignerState:
+        """The assigner as an observer sees it; its replicas read the status as soon as it is written."""
+        given = self.status.traffic.assignment
+        if self.assigners_follow:
+            self.assigners = [given.generation if given is not None else 0 for _ in self.assigners]
+        header = self.status.trial.header if self.status.trial is not None else None
+        return AssignerState(
+            offered=ASSIGNER in self.capabilities,
+            header_removed=self.header_removed,
+            policy=self.assigner_policy is not None,
+            policy_wanted=self.assigner_policy is not None and self.assigner_policy == header,
+            refusal=self.assigner_refusal if self.assigner_policy is not None else None,
+            generations=tuple(self.assigners),
+        )
+
+    def met_by(self, variant: str) -> str | None:
+        """The revision behind a variant's rule; None where there is no such rule."""
+        return next((state.variant.revision for state in self.variants if state.variant.name == variant), None)
 
     def carry_out(self, action: act.Action) -> None:  # noqa: C901 - one line for each action
         """Do what the operator asks for."""
@@ -144,6 +178,10 @@ class RolloutCluster:
                 self._patch(action)
             case act.EnsureStickyPolicy() | act.RemoveStickyPolicy():
                 self.policy = action.header if isinstance(action, act.EnsureStickyPolicy) else None
+            case act.PatchVariants():
+                self._patch_variants(action)
+            case act.EnsureAssignerPolicy() | act.RemoveAssignerPolicy():
+                self.assigner_policy = action.header if isinstance(action, act.EnsureAssignerPolicy) else None
             case act.TakeClaim():
                 if self.claim.holder is None:
                     self.claim = ClaimState(held=True, holder="Rollout/facts")
@@ -158,8 +196,9 @@ class RolloutCluster:
     def fingerprint(self) -> object:
         """Everything that a pass may change."""
         pods = tuple((n, p.replicas, p.full, p.service, p.wanted.owned) for n, p in sorted(self.pods.items()))
-        route = (self.backends, self.places, self.mirrors)
-        return (self.status, route, self.policy, self.claim, frozenset(self.finalizers), pods)
+        route = (self.backends, self.places, self.mirrors, self.variants)
+        policies = (self.policy, self.assigner_policy)
+        return (self.status, route, policies, self.claim, frozenset(self.finalizers), pods)
 
     def _ensure(self, action: act.EnsureWorkload) -> None:
         had = self.pods.get(action.revision)
@@ -170,6 +209,13 @@ class RolloutCluster:
         release = min(had.wanted.release, action.release)
         had.wanted, had.replicas = replace(action, release=release), action.replicas or had.replicas
         had.full, had.service = None if action.replicas is None else action.serve.wanted_replicas, True
+
+    def _patch_variants(self, patch: act.PatchVariants) -> None:
+        wanted = tuple(VariantState(variant) for variant in patch.variants)
+        if wanted != self.variants:
+            self.variants = wanted
+            self.route_generation += 1
+            self.route_changed = self.now
 
     def _patch(self, patch: act.PatchRoute) -> None:
         arms = [("stable", patch.stable, 100 - patch.weight if patch.candidate else 100)]

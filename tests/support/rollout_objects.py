@@ -90,6 +90,7 @@ def export_evidence(
                 "denominator_mean": 1.0,
                 "denominator_m2": 0.0,
                 "comoment": 0.0,
+                "samples": users,
             }
             for field, value in values.items():
                 prometheus.gauge(f"pawl_evidence_{field}", value, arm=arm, **labels)

@@ -120,6 +120,8 @@ class RolloutWorld(MeasuredCluster):
             sticky_policy=self.policy == header_of(rollout),
             sticky_refusal=self.policy_answer if self.policy is not None else None,
             claim=self.claim,
+            trials=self.trials,
+            assigner=self.assigner,
             component_metrics={},
             evidence=self.evidence() if live else None,
             gateway=self.gateway() if live else None,

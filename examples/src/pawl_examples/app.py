@@ -114,7 +114,8 @@ class Application:
         return row_of(reply, scenario, user, sent), facts
 
     def _tell(self, said: Said, row: Row, facts: list[dict[str, Any]], interaction: str) -> None:
-        log_shown(self._log, interaction, row, said.message.text, facts)
+        # Whoever proves teaches nothing: what is learned must not have seen whom it is judged by.
+        log_shown(self._log, interaction, row, said.message.text, facts, training=not said.evidence)
         reaction = answer(said, facts)
         if reaction is not None:
             self._log.feedback(interaction, reaction.kind, reaction.value)

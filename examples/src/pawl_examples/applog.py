@@ -24,8 +24,12 @@ def make_client(settings: LogSettings) -> PawlClient:
     return PawlClient(settings.url, settings.token, COMPONENT, ClientLimits(linger=LINGER_SECONDS))
 
 
-def log_shown(client: PawlClient, interaction: str, row: Row, text: str, facts: list[dict[str, Any]]) -> None:
-    """Log one answered message under its id, with the release that answered as the gateway named it."""
+def log_shown(
+    client: PawlClient, interaction: str, row: Row, text: str, facts: list[dict[str, Any]], *, training: bool
+) -> None:
+    """Log one answered message under its id, with the release that answered as the gateway named it; `training` says
+    whether it may be learned from.
+    """
     client.log_interaction(
         id=interaction,
         user=row.user,
@@ -38,4 +42,5 @@ def log_shown(client: PawlClient, interaction: str, row: Row, text: str, facts: 
         rollout=row.rollout or None,
         release=row.release,
         step=row.step,
+        training=training,
     )

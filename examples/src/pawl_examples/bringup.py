@@ -1,6 +1,6 @@
 """From nothing to a cluster with Pawl, the application's objects and a trained model on it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from pawl_devcluster import cluster as devcluster
 from pawl_devcluster import images
+from pawl_devcluster.addons import mlflow
 from pawl_devcluster.cluster import Cluster, up
 from pawl_devcluster.errors import DevclusterError
 from pawl_devcluster.images_transfer import find
@@ -21,9 +22,11 @@ from pawl_examples.phases import Phases
 from pawl_examples.training import Trained, train
 
 T = TypeVar("T")
-PARTS = ("operator", "collector", "monitor")
+PARTS = ("operator", "collector", "monitor", "assigner")
 NAMES = (*PARTS, "fact-extractor:dev", "fact-extractor:twin")
+TRAINERS = {"linear-tagger": "trainer", "token-classification": "trainer-torch"}
 ADDONS = ("gateway", "prometheus")
+LEARNING = ("kuberay", "mlflow")
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,8 @@ class Stand:
     collector: str
     token: str
     trained: Trained
+    tracking: str = ""
+    """MLflow; empty where nothing is trained on the cluster."""
 
 
 @dataclass(frozen=True)
@@ -57,11 +62,16 @@ def check() -> None:
     devcluster.check(Size.NODE)
 
 
-def prepare(phases: Phases, folder: Path, report: Callable[[str], None]) -> Grounds:
-    """Bring the cluster up, build the images and train, beside each other; each image is loaded once it is built."""
+def prepare(phases: Phases, folder: Path, report: Callable[[str], None], trainers: Sequence[str] = ()) -> Grounds:
+    """Bring the cluster up, build the images and train, beside each other; each image is loaded once it is built.
+
+    `trainers` are those that will run on the cluster: with any it has a second node, Ray and MLflow.
+    """
+    size, addons = (Size.GPU, (*ADDONS, *LEARNING)) if trainers else (Size.NODE, ADDONS)
+    names = [*NAMES, *(TRAINERS[trainer] for trainer in dict.fromkeys(trainers))]
     with ThreadPoolExecutor(3, "bring-up") as pool:
-        cluster = pool.submit(_timed, phases, "cluster and add-ons", lambda: up(Size.NODE, ADDONS, report=report))
-        loaded = pool.submit(_timed, phases, "images built and loaded", lambda: _build_and_load(cluster, report))
+        cluster = pool.submit(_timed, phases, "cluster and add-ons", lambda: up(size, addons, report=report))
+        loaded = pool.submit(_timed, phases, "images built and loaded", lambda: _build_and_load(cluster, names, report))
         trained = pool.submit(_timed, phases, "training and golden evaluation", lambda: train(folder / "model"))
         loaded.result()
         return Grounds(cluster.result(), trained.result())
@@ -80,7 +90,8 @@ def set_up(phases: Phases, grounds: Grounds, times: Times, counted: Numbers) -> 
         gateway = _gateway(cluster, kube)
     port = install.node_port(kube, install.SYSTEM, "pawl-collector")
     collector = f"http://{cluster.source.node_address()}:{port}"
-    return Stand(cluster, kube, gateway, collector, install.client_token(kube), grounds.trained)
+    tracking = mlflow.url(cluster.kubectl, cluster.source.node_address()) or ""
+    return Stand(cluster, kube, gateway, collector, install.client_token(kube), grounds.trained, tracking)
 
 
 def _gateway(cluster: Cluster, kube: Kube) -> str:
@@ -92,10 +103,10 @@ def _gateway(cluster: Cluster, kube: Kube) -> str:
     return gateway
 
 
-def _build_and_load(cluster: "Future[Cluster]", report: Callable[[str], None]) -> None:
+def _build_and_load(cluster: "Future[Cluster]", names: Sequence[str], report: Callable[[str], None]) -> None:
     with ThreadPoolExecutor(1, "load") as pool:
         loads = []
-        for name in NAMES:
+        for name in names:
             if cluster.done():
                 cluster.result()  # without a cluster no image is needed
             built = images.build([name], report)

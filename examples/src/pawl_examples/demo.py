@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
+from typing import Protocol
 
 from pawl.durations import parse_duration
 from pawl_devcluster.cluster import down
@@ -19,6 +20,10 @@ from pawl_examples.dataset import Material, load_material
 from pawl_examples.follow import Follower
 from pawl_examples.history import Transition
 from pawl_examples.kube import KubeError
+from pawl_examples.loop.act import Act, lessons_for
+from pawl_examples.loop.objects import Objects
+from pawl_examples.loop.setting import HOST, LoopTimes
+from pawl_examples.loop.turn import LoopResult, controls_table, golden_table, turns_table
 from pawl_examples.options import Options, read_options
 from pawl_examples.pace import numbers
 from pawl_examples.phases import Phases
@@ -66,11 +71,14 @@ class Demo:
         taught = taught_people(material, self.options.times.pace)
         self.result.opening = present.opening(self.options.times, material.people, len(material.provers), taught)
         self._lines([*self.result.opening, present.people_line(counted), ""])
-        grounds = prepare(self._phases, self.options.folder, to_stderr)
+        grounds = prepare(self._phases, self.options.folder, to_stderr, self.options.turns)
         self.result.models = list(grounds.trained.models)
         stand = set_up(self._phases, grounds, self.options.times, counted)
-        with self._traffic(stand, material) as traffic, self._follower(stand) as follower:
-            self._release_all(stand, traffic, follower)
+        if self.options.only:
+            with self._traffic(stand, material) as traffic, self._follower(stand) as follower:
+                self._release_all(stand, traffic, follower)
+        if self.options.turns:
+            self._learn(stand, material)
 
     def finish(self) -> None:
         """Tables, what was not shown, how to go on, and the report."""
@@ -85,6 +93,10 @@ class Demo:
             ending = outcome.record.state if outcome.record else "no release"
             said = "as said" if outcome.as_said else f"NOT as said ({outcome.scenario.ending})"
             self._lines([f"{outcome.scenario.key}) {ending}: {said}", *(f"   {one}" for one in outcome.problems)])
+        if self.result.loop is not None:
+            for made in (turns_table, controls_table, golden_table):
+                self._console.print(present.rich_table(made(self.result.loop)))
+            self._lines([f"loop) NOT as said: {problem}" for problem in self.result.loop.problems])
         self._lines(["", *present.seconds_lines(self.result.seconds), f"REPORT      {self.options.report}"])
         self._lines([*present.closing(), ""])
         self._lines([f"  {line}" for line in present.go_on(kept=self.options.keep)])
@@ -101,6 +113,21 @@ class Demo:
                 with self._phases.phase(f"release {scenario.key}"):
                     self.result.outcomes.append(releases.run(scenario))
                 self.result.rows = traffic.ledger.rows()
+
+    def _learn(self, stand: Stand, material: Material) -> None:
+        """The second act, in a namespace and with traffic of its own."""
+        token = install.client_token(stand.kube, install.LEARN)
+        settings, log = Settings(stand.gateway, HOST), LogSettings(stand.collector, token)
+        traffic = Traffic(settings, log, Material((), (), {}), self.options.times.pace)
+        follower = Follower(stand.kube, install.LEARN, install.ROLLOUT, self._tell)
+        objects = Objects(stand.kube, install.LEARN, self._tell)
+        self.result.loop = LoopResult()
+        act = Act(
+            stand.kube, traffic, follower, objects, material, LoopTimes(), self.options.folder, stand.tracking,
+            self._note, self.result.loop,
+        )  # fmt: skip
+        with running(follower), running(objects), running(traffic), self._phases.phase("learning loop"):
+            act.play(lessons_for(self.options.turns))
 
     @contextmanager
     def _traffic(self, stand: Stand, material: Material) -> Iterator[Traffic]:
@@ -136,6 +163,26 @@ class Demo:
         with self._speaking:
             for line in lines:
                 self._console.print(line, markup=False, soft_wrap=True)
+
+
+class Runs(Protocol):
+    """Whatever is started and stopped."""
+
+    def start(self) -> None:
+        """Begin."""
+
+    def stop(self) -> None:
+        """End."""
+
+
+@contextmanager
+def running(one: Runs) -> Iterator[None]:
+    """Start something, and stop it whatever happens."""
+    one.start()
+    try:
+        yield
+    finally:
+        one.stop()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

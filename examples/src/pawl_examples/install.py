@@ -18,7 +18,7 @@ Json = dict[str, Any]
 ROOT = Path(__file__).resolve().parents[3]
 CHART = ROOT / "charts" / "pawl"
 MANIFESTS = Path(__file__).resolve().parents[2] / "manifests"
-NAMESPACE, SYSTEM, ROLLOUT, HOST = "demo", "pawl-system", "fact-extraction", "facts.demo.internal"
+NAMESPACE, LEARN, SYSTEM, ROLLOUT, HOST = "demo", "learn", "pawl-system", "fact-extraction", "facts.demo.internal"
 MODEL_FOLDER, LOADER = "linear-tagger", "model-loader"
 RECEIVE = ("tar", "-x", "-C", "/models", "--no-same-owner", "-f", "-")
 WAIT_SECONDS = 180.0
@@ -32,14 +32,16 @@ def install_pawl(kube: Kube, builds: Mapping[str, str]) -> None:
     an upgrade restart a pod whose image is new.
     """
     told = [f"{part}.podAnnotations.pawl\\.dev/build={build}" for part, build in builds.items()]
-    kube.apply(*read_manifest(MANIFESTS / "namespace.yaml"))
+    for folder in (MANIFESTS, MANIFESTS / "loop"):
+        kube.apply(*read_manifest(folder / "namespace.yaml"))
     # An installation that was interrupted would stand in the way of every later one.
     kube.run("delete", "secrets", "-n", SYSTEM, "-l", f"owner=helm,name=pawl,status in ({INTERRUPTED})")
     kube.install(
         "upgrade", "--install", "pawl", CHART, "--namespace", SYSTEM, "--create-namespace", "--wait",
         "--timeout", "180s",
         "--values", CHART / "values-dev.yaml",
-        "--set", f"collector.apiKeys.tenants={{{NAMESPACE}}}",
+        "--set", f"collector.apiKeys.tenants={{{NAMESPACE},{LEARN}}}",
+        "--set", "mlflow.trackingUri=http://mlflow.mlflow:5000",
         "--set", "collector.service.type=NodePort",
         "--set-string", ",".join(told),
     )  # fmt: skip
@@ -78,9 +80,9 @@ def source() -> str:
     return f"pvc://models/{MODEL_FOLDER}"
 
 
-def client_token(kube: Kube) -> str:
+def client_token(kube: Kube, namespace: str = NAMESPACE) -> str:
     """The application's API key for the collector, from the Secret that the chart made."""
-    secret = kube.get("secret", "pawl-client", "-n", NAMESPACE)
+    secret = kube.get("secret", "pawl-client", "-n", namespace)
     return base64.b64decode(secret["data"]["token"]).decode()
 
 

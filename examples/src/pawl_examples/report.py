@@ -9,6 +9,7 @@ from typing import Any
 from pawl_examples.checks import timing
 from pawl_examples.history import StepRecord, Transition
 from pawl_examples.ledger import Row, lost, share
+from pawl_examples.loop.turn import LoopResult
 from pawl_examples.tables import Outcome, exposed
 
 Json = dict[str, Any]
@@ -25,12 +26,15 @@ class Result:
     outcomes: list[Outcome] = field(default_factory=list)
     transitions: list[Transition] = field(default_factory=list)
     rows: Sequence[Row] = ()
+    loop: LoopResult | None = None
     error: str = ""
 
     @property
     def as_said(self) -> bool:
         """Whether every release ended as its scenario says, without a problem."""
-        return not self.error and bool(self.outcomes) and all(outcome.as_said for outcome in self.outcomes)
+        shown = bool(self.outcomes) or self.loop is not None
+        learned = self.loop is None or not self.loop.problems
+        return not self.error and shown and learned and all(outcome.as_said for outcome in self.outcomes)
 
 
 def write_report(result: Result, path: Path) -> None:
@@ -50,6 +54,7 @@ def report_of(result: Result) -> Json:
         "models": [model_of(one) for one in result.models],
         "requests": {"sent": len(result.rows), "lost": sum(row.status != 200 for row in result.rows)},
         "releases": [release_of(outcome, result.rows) for outcome in result.outcomes],
+        "loop": result.loop.report() if result.loop is not None else None,
         "transitions": [asdict(one) for one in result.transitions],
     }
 

@@ -37,6 +37,15 @@ class Traffic:
         """Replay a release from its beginning under a name; what nobody annotated goes on where it was."""
         asyncio.run_coroutine_threadsafe(self._begin(name, annotated=annotated), self._loop).result(START_SECONDS)
 
+    def speak(self, name: str, material: Material, pace: Pace) -> None:
+        """Replay other material at another pace, from its beginning; what nobody annotated goes on where it was."""
+        told = self._replay(name, material, pace)
+        asyncio.run_coroutine_threadsafe(told, self._loop).result(START_SECONDS)
+
+    def quiet(self) -> None:
+        """Let nobody speak until the next begins."""
+        self.speak("quiet", Material((), (), {}), Pace(1.0, 1.0))
+
     def stop(self) -> None:
         """End, once every answer on its way has come and everything was logged."""
         if self._running is None:
@@ -55,12 +64,15 @@ class Traffic:
             await self._application.run()
 
     async def _begin(self, name: str, *, annotated: bool) -> None:
+        material = self._material if annotated else Material((), (), self._material.others)
+        await self._replay(name, material, self._pace)
+
+    async def _replay(self, name: str, material: Material, pace: Pace) -> None:
         if self._application is None:
             raise RuntimeError("traffic: start it before a release begins")
         if self._current is not None:
             self._skip += self._current.others
-        material = self._material if annotated else Material((), (), self._material.others)
-        self._current = self._application.begin(name, replay(material, self._pace, self._skip))
+        self._current = self._application.begin(name, replay(material, pace, self._skip))
 
     async def _settled(self) -> None:
         others = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]

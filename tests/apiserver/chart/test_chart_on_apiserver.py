@@ -52,9 +52,15 @@ MAY = [
     ("operator", "delete", "gateway.envoyproxy.io", "backendtrafficpolicies", ""),
     ("operator", "create", "coordination.k8s.io", "leases", ""),
     ("operator", "create", "", "events", ""),
+    ("operator", "create", "pawl.dev", "trainingruns", ""),
+    ("operator", "delete", "pawl.dev", "experiments", ""),
     ("monitor", "list", "pawl.dev", "rollouts", ""),
     ("monitor", "list", "pawl.dev", "components", ""),
+    ("monitor", "list", "pawl.dev", "experiments", ""),
+    ("monitor", "list", "pawl.dev", "learningloops", ""),
     ("monitor", "create", "coordination.k8s.io", "leases", ""),
+    ("assigner", "list", "pawl.dev", "rollouts", ""),
+    ("assigner", "watch", "pawl.dev", "rollouts", ""),
     ("monitor", "get", "coordination.k8s.io", "leases", "", "pawl-monitor"),
     ("monitor", "update", "coordination.k8s.io", "leases", "", "pawl-monitor"),
     ("operator", "update", "coordination.k8s.io", "leases", ""),
@@ -62,17 +68,27 @@ MAY = [
 ]
 MAY_NOT = [
     ("operator", "get", "", "secrets", ""),
+    ("operator", "delete", "pawl.dev", "rollouts", ""),
+    ("operator", "create", "pawl.dev", "rollouts", ""),
+    ("operator", "delete", "pawl.dev", "learningloops", ""),
     ("operator", "delete", "gateway.networking.k8s.io", "httproutes", ""),
     ("operator", "update", "pawl.dev", "rollouts", "promote"),
     ("operator", "create", "", "pods", ""),
     ("operator", "patch", "coordination.k8s.io", "leases", ""),
     ("monitor", "patch", "pawl.dev", "rollouts", ""),
+    ("monitor", "patch", "pawl.dev", "learningloops", ""),
     ("monitor", "get", "", "secrets", ""),
     ("monitor", "update", "coordination.k8s.io", "leases", ""),
     ("monitor", "update", "coordination.k8s.io", "leases", "", "pawl-operator"),
     ("monitor", "get", "coordination.k8s.io", "leases", "", "pawl-operator"),
     ("monitor", "delete", "coordination.k8s.io", "leases", "", "pawl-monitor"),
     ("collector", "list", "pawl.dev", "rollouts", ""),
+    ("assigner", "get", "pawl.dev", "rollouts", ""),
+    ("assigner", "patch", "pawl.dev", "rollouts", ""),
+    ("assigner", "update", "pawl.dev", "rollouts", "status"),
+    ("assigner", "list", "pawl.dev", "components", ""),
+    ("assigner", "get", "", "secrets", ""),
+    ("assigner", "create", "coordination.k8s.io", "leases", ""),
 ]
 
 
@@ -111,7 +127,7 @@ def helm(apiserver: Any, *arguments: str) -> str:
 
 
 def secrets_of(apiserver: Any, namespace: str) -> dict[str, Any]:
-    names = ("pawl-client", "pawl-collector-keys", "pawl-collector-pseudonym")
+    names = ("pawl-client", "pawl-trainer", "pawl-collector-keys", "pawl-collector-pseudonym")
     return {name: apiserver.get("v1", "Secret", name, namespace)["data"] for name in names}
 
 
@@ -134,6 +150,7 @@ def test_generated_keys_last_over_upgrades_and_what_people_said_over_an_uninstal
     assert apiserver.exists("v1", "Secret", "pawl-collector-pseudonym", namespace)
     assert apiserver.exists("v1", "PersistentVolumeClaim", "pawl-database", namespace)
     assert not apiserver.exists("v1", "Secret", "pawl-client", namespace)
+    assert not apiserver.exists("v1", "Secret", "pawl-trainer", namespace)
     assert not apiserver.exists("apps/v1", "Deployment", "pawl-operator", namespace)
 
 

@@ -5,15 +5,15 @@ from typing import Any
 
 import pytest
 from kube_client import ApiError
-from monitor_objects import component, release, rollout, version
+from monitor_objects import component, experiment, release, rollout, version
 from monitor_process import monitor_process
 from polling import wait_until
 
 from apiserver import ApiServer
 from pawl.leases import LeaseTimes
+from pawl_services.kube.settings import ApiServerSettings
 from pawl_services.monitor.kube import KubeApi, KubeError
 from pawl_services.monitor.leader import Leader
-from pawl_services.monitor.settings import ApiServerSettings
 from pawl_services.monitor.sighting import sight
 
 STARTED = "2026-01-01T10:00:00Z"
@@ -48,6 +48,24 @@ async def test_releases_are_found_as_the_api_server_stores_them(
     assert found.unknown == frozenset()
     assert [(live.uid, live.number) for live in found.live] == [(stored["metadata"]["uid"], 3)]
     assert found.live[0].weights == (10, 50, 100)
+
+
+async def test_a_running_experiment_is_found_as_the_api_server_stores_it(
+    apiserver: ApiServer, namespace: str, api_settings: ApiServerSettings
+) -> None:
+    put_rollout(apiserver, namespace, state="Promoted")
+    wanted = experiment(namespace, uid=None)
+    created = apiserver.create({key: value for key, value in wanted.items() if key != "status"})
+    stored = apiserver.replace(created | {"status": wanted["status"]}, subresource="status")
+    api = KubeApi(api_settings)
+    try:
+        lists = [await api.list_all(kind, (namespace,)) for kind in ("rollouts", "components", "experiments")]
+    finally:
+        await api.close()
+    found = sight(*lists)
+    assert found.unknown == frozenset()
+    assert [(live.uid, live.number) for live in found.live] == [(stored["metadata"]["uid"], 1)]
+    assert (found.live[0].candidate, found.live[0].stable, found.live[0].weights) == ("b" * 10, "a" * 10, (20,))
 
 
 async def test_one_of_two_holds_the_lease(

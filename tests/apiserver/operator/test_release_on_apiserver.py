@@ -2,27 +2,13 @@
 
 import contextlib
 from datetime import datetime, timedelta
-from typing import Any
 
-import pytest
 from kube_client import ApiError
 from polling import wait_until
 from rollout_objects import component, export_evidence, rollout, route, version
 from stage import GATEWAY, PAWL, Stage
 
 POLICY = ("gateway.envoyproxy.io/v1alpha1", "BackendTrafficPolicy")
-EXPERIMENT = {
-    "rolloutRef": {"name": "chat"},
-    "metrics": [{"name": "accuracy", "role": "Primary"}],
-    "variants": [{"name": "now", "role": "Control"}, {"name": "new", "role": "Treatment", "source": "none"}],
-}
-TRAINING = {"component": "facts", "trainer": "token-classification"}
-LOOP = {
-    "component": "facts",
-    "rolloutRef": {"name": "chat"},
-    "source": {"type": "Registry", "registry": {"model": "m", "alias": "a"}},
-    "stage": "None",
-}
 
 
 def uid(stage: Stage) -> str:
@@ -264,17 +250,6 @@ def test_mirrors_come_with_the_release_and_go_with_it(stage: Stage) -> None:
     wait_until(lambda: [percent for _, percent in mirrors()] == [30, 30], 30, stage.explain)
     wait_until(lambda: bool(stage.status().get("history")), 60, stage.explain)
     wait_until(lambda: mirrors() == [], 30, stage.explain)
-
-
-@pytest.mark.parametrize(
-    ("kind", "spec"), [("TrainingRun", TRAINING), ("Experiment", EXPERIMENT), ("LearningLoop", LOOP)]
-)
-def test_other_kinds_say_that_they_are_not_there_yet(stage: Stage, kind: str, spec: dict[str, Any]) -> None:
-    body = {"apiVersion": PAWL, "kind": kind, "metadata": {"name": "x", "namespace": stage.namespace}, "spec": spec}
-    stage.create(body)
-    wait_until(
-        lambda: stage.condition("Accepted", "x", kind).get("reason") == "NotImplementedYet", 30, stage.explain_log
-    )
 
 
 def test_a_component_is_accepted(stage: Stage) -> None:

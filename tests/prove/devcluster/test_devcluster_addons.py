@@ -101,15 +101,16 @@ def only_a_pod_that_tolerates_the_taint_gets_the_gpu(found: Cluster, node: str) 
 def kuberay_makes_the_head_of_a_cluster(kubectl: Kubectl) -> None:
     # No image of Ray is at hand here: that the operator makes the pod of the head and its Service is what is asked.
     head = {"containers": [{"name": "ray-head", "image": "none.invalid/ray", "imagePullPolicy": "Never"}]}
+    labels = {"labels": {"pawl.dev/asked": "yes"}}
     kubectl.apply_data(
         {
             "apiVersion": "ray.io/v1",
             "kind": "RayCluster",
             "metadata": {"name": "asked", "namespace": "default"},
-            "spec": {"headGroupSpec": {"rayStartParams": {}, "template": {"spec": head}}},
+            "spec": {"headGroupSpec": {"rayStartParams": {}, "template": {"metadata": labels, "spec": head}}},
         }
     )
-    selector = "--selector=ray.io/cluster=asked,ray.io/node-type=head"
+    selector = "--selector=ray.io/cluster=asked,ray.io/node-type=head,pawl.dev/asked=yes"
     waiting.until("the head's pod", lambda: len(kubectl.get("pods", selector)["items"]) == 1, limit=60)
     waiting.until("the head's Service", lambda: kubectl.succeeds("get", "service", "asked-head-svc"), limit=60)
     kubectl("delete", "raycluster.ray.io", "asked", "--wait=true")

@@ -20,6 +20,7 @@ class Tenant:
 
     name: str
     client: httpx.Client
+    reader: httpx.Client
     database: Database
 
     def rows(self, table: Table) -> list[dict[str, object]]:
@@ -56,13 +57,13 @@ def shared_database(shared_url: str, collector: CollectorProcess) -> Iterator[Da
 def tenant(collector: CollectorProcess, shared_database: Database) -> Iterator[Tenant]:
     """A tenant that nobody used before."""
     name = f"tenant-{next(_numbers) % TENANTS}"
-    with collector.client(name) as client:
-        yield Tenant(name, client, shared_database)
+    with collector.client(name) as client, collector.reader(name) as reader:
+        yield Tenant(name, client, reader, shared_database)
 
 
 @pytest.fixture
 def other_tenant(collector: CollectorProcess, shared_database: Database) -> Iterator[Tenant]:
     """A second one."""
     name = f"tenant-{next(_numbers) % TENANTS}"
-    with collector.client(name) as client:
-        yield Tenant(name, client, shared_database)
+    with collector.client(name) as client, collector.reader(name) as reader:
+        yield Tenant(name, client, reader, shared_database)

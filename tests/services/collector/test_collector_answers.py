@@ -52,6 +52,14 @@ def test_one_record_needs_no_batch(tenant):
     assert [len(tenant.rows(table)) for table in (interactions, feedback_table, predictions)] == [1, 1, 1]
 
 
+def test_a_refusal_to_be_learned_from_is_stored_and_nothing_else(tenant):
+    for given in ({"training": False}, {"training": False, "metadata": {"app": "crt"}}, {"training": True}):
+        assert tenant.client.post("/v1/interactions", json=interaction(**given)).status_code == 200
+    stored = [row["raw"] for row in tenant.rows(interactions)]
+    wanted = [{"training": False}, {"metadata": {"app": "crt"}, "training": False}, None]
+    assert all(raw in stored for raw in wanted)
+
+
 def test_what_the_application_does_not_know_may_be_left_out(tenant):
     sent = interaction()
     least = {name: sent[name] for name in ("id", "component", "user", "time", "input", "output")}
@@ -152,6 +160,7 @@ def test_a_body_that_cannot_be_read_is_refused(tenant, body: bytes, headers: dic
         ("input", {"text": "\u0000"}, "input"),
         ("output", ["x" * 2**20], "output"),
         ("metadata", [], "metadata"),
+        ("training", "no", "training"),
         ("predictions", [{"component": "trust", "output": 1}], "predictions[0].revision"),
         ("surname", "Lovelace", "surname"),
     ],
@@ -202,7 +211,9 @@ def test_health_and_metrics(tenant):
 
 def test_the_interface_describes_itself(tenant):
     document = tenant.client.get("/openapi.json").json()
-    assert set(document["paths"]) == {"/v1/interactions", "/v1/feedback", "/v1/predictions"}
+    assert set(document["paths"]) == {"/v1/interactions", "/v1/feedback", "/v1/predictions", "/v1/examples"}
+    asked = {one["name"]: one["required"] for one in document["paths"]["/v1/examples"]["get"]["parameters"]}
+    assert asked == {"component": True, "after": False, "until": False, "labels": False}
     schemas = document["components"]["schemas"]
     assert "latencyMs" in schemas["SentInteraction"]["properties"]
     body = document["paths"]["/v1/feedback"]["post"]["requestBody"]["content"]["application/json"]["schema"]

@@ -108,6 +108,7 @@ def test_users_with_nothing_to_find_and_nothing_found_are_no_evidence(database: 
     world.predict(wrong, "candidate", 1, output=WRONG)
     totals = advance(track, 60).groups[1, "accuracy"].totals
     assert totals.arm(STABLE).users == 0
+    assert totals.samples == {"stable": 0, "candidate": 0, "paired": 1}
     # One of the pair found what is not there: that tells them apart.
     assert totals.pairs.count == totals.labelled == 1
     assert totals.assigned["stable"] == 10
@@ -158,6 +159,7 @@ def test_mirrored_answer_is_scored_against_the_same_truth_and_nothing_else(datab
     assert pair is not None
     assert (pair.users, pair.mean) == (2, -1.0)
     assert (totals.arm(STABLE).users, totals.arm(CANDIDATE).users) == (1, 1)
+    assert totals.samples == {"stable": 1, "candidate": 1, "paired": 2}
     assert (track.header.exposed_users, track.header.exposed_requests) == (1, 1)
 
 
@@ -179,6 +181,7 @@ def test_one_user_in_both_arms_is_a_pair_where_requests_are_assigned(database: S
     assert pair.users == 3
     assert totals.arm(STABLE).users == 4
     assert "srm" not in track.groups[1, "accuracy"].log_e
+    assert totals.samples == {"stable": 7, "candidate": 6, "paired": 0}
 
 
 def test_latency_waits_until_slow_is_known_and_then_counts_everybody(database: SetClockDatabase) -> None:
@@ -197,6 +200,7 @@ def test_latency_waits_until_slow_is_known_and_then_counts_everybody(database: S
     totals = track.groups[1, "latency"].totals
     assert (totals.arm(STABLE).users, totals.arm(CANDIDATE).users) == (50, 1)
     assert (totals.arm(CANDIDATE).mean, totals.arm(STABLE).mean) == (1, 0)
+    assert totals.samples == {"stable": 50, "candidate": 1, "paired": 0}
     assert track.header.first_harm == micros(0.5)
     assert track.groups[1, "accuracy"].totals.assigned == {"stable": 50, "candidate": 1}
 
@@ -228,8 +232,10 @@ def test_satisfaction_is_thumbs_up_of_those_answered(database: SetClockDatabase)
         world.judge(world.say("ada", "candidate", at), at + 0.5, kind="thumbs", value={"up": up})
     world.say("ada", "candidate", 3)
     track = advance(track, 60)
-    arm = track.groups[1, "satisfaction"].totals.arm(CANDIDATE)
+    totals = track.groups[1, "satisfaction"].totals
+    arm = totals.arm(CANDIDATE)
     assert (arm.users, arm.mean, arm.denominator_mean) == (1, 2, 3)
+    assert totals.samples["candidate"] == 3
     assert track.header.first_harm == micros(1)
 
 

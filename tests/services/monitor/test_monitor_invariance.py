@@ -78,6 +78,9 @@ def check(world: World, groups: dict[tuple[int, str], Group], at: float = LAST) 
 
 def check_group(totals: Totals, wanted: Expected) -> None:
     assert {arm: count for arm, count in totals.assigned.items() if count} == dict(wanted.assigned)
+    assert {arm: count for arm, count in totals.samples.items() if count} == {
+        arm: count for arm, count in wanted.samples.items() if count
+    }
     for arm, scores in wanted.arms.items():
         sums = totals.arm(arm)
         assert sums.users == len(scores)

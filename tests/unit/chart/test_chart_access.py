@@ -46,12 +46,19 @@ def reached_from(**lists: list[dict[str, Any]]) -> dict[str, Any]:
         assert rule["ports"] == [{"port": "http"}]
         peers = rule.get("from")
         part = one["metadata"]["labels"]["app.kubernetes.io/component"]
-        found[part] = None if peers is None else [peer["namespaceSelector"] for peer in peers]
+        own = [{"podSelector": {"matchLabels": operator_labels(one)}}] if part == "assigner" and peers else []
+        # The operator asks every assigner what it assigns, whatever the lists say.
+        assert [peer for peer in peers or [] if "namespaceSelector" not in peer] == own
+        found[part] = None if peers is None else [p["namespaceSelector"] for p in peers if "namespaceSelector" in p]
     return found
 
 
+def operator_labels(policy: dict[str, Any]) -> dict[str, str]:
+    return policy["spec"]["podSelector"]["matchLabels"] | {"app.kubernetes.io/component": "operator"}
+
+
 def test_without_lists_everybody_reaches_the_port() -> None:
-    assert reached_from() == {"operator": None, "collector": None, "monitor": None}
+    assert reached_from() == {"operator": None, "collector": None, "monitor": None, "assigner": None}
 
 
 def test_who_reads_metrics_reaches_every_part_and_applications_the_collector_only() -> None:
@@ -59,7 +66,15 @@ def test_who_reads_metrics_reaches_every_part_and_applications_the_collector_onl
         "operator": [PROMETHEUS],
         "collector": [APPLICATIONS, PROMETHEUS],
         "monitor": [PROMETHEUS],
+        "assigner": None,
     }
+
+
+def test_gateways_and_applications_reach_the_assigner() -> None:
+    gateways = {"matchLabels": {"kubernetes.io/metadata.name": "gateways"}}
+    found = reached_from(assignerFrom=[gateways, APPLICATIONS], metricsFrom=[PROMETHEUS])
+    assert found["assigner"] == [gateways, APPLICATIONS, PROMETHEUS]
+    assert found["collector"] is None
 
 
 def test_metrics_alone_leave_the_collector_open_to_applications() -> None:
@@ -67,9 +82,11 @@ def test_metrics_alone_leave_the_collector_open_to_applications() -> None:
         "operator": [PROMETHEUS],
         "collector": None,
         "monitor": [PROMETHEUS],
+        "assigner": None,
     }
 
 
-def test_shutting_prometheus_out_by_naming_applications_is_refused() -> None:
-    values = json.dumps({"enabled": True, "collectorFrom": [APPLICATIONS]})
+@pytest.mark.parametrize("name", ["collectorFrom", "assignerFrom"])
+def test_shutting_prometheus_out_by_naming_applications_is_refused(name: str) -> None:
+    values = json.dumps({"enabled": True, name: [APPLICATIONS]})
     assert "networkPolicy.metricsFrom" in template("--set-json", f"networkPolicy={values}", expect=1)

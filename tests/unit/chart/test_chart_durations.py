@@ -59,7 +59,7 @@ def test_the_schema_refuses_what_is_out_of_bounds_or_shape(text: str) -> None:
 
 def intervals(*arguments: str) -> set[str]:
     found = [one for one in objects(*ENABLED, *arguments) if one["kind"] == "ServiceMonitor"]
-    assert len(found) == 3
+    assert len(found) == 4
     return {endpoint["interval"] for one in found for endpoint in one["spec"]["endpoints"]}
 
 

@@ -15,7 +15,11 @@ def secrets(*arguments: str) -> dict[str, Any]:
 
 def test_every_render_makes_new_keys() -> None:
     first, second = secrets(*TENANTS), secrets(*TENANTS)
-    assert first.keys() == second.keys() == {"pawl-client", "pawl-collector-keys", "pawl-collector-pseudonym"}
+    assert (
+        first.keys()
+        == second.keys()
+        == {"pawl-client", "pawl-trainer", "pawl-collector-keys", "pawl-collector-pseudonym"}
+    )
     assert all(first[name] != second[name] for name in first)
 
 

@@ -20,7 +20,7 @@ EVERYTHING = [
 @pytest.mark.parametrize("arguments", [*VALUES_FILES, EVERYTHING], ids=["laptop", "dev", "everything"])
 def test_every_container_is_restricted_probed_and_bounded(arguments: list[str]) -> None:
     found = pods(objects(*arguments))
-    assert {name for name, _ in found} == {"pawl-operator", "pawl-collector", "pawl-monitor"}
+    assert {name for name, _ in found} == {"pawl-operator", "pawl-collector", "pawl-monitor", "pawl-assigner"}
     for name, spec in found:
         assert spec["securityContext"]["runAsNonRoot"] is True, name
         assert spec["securityContext"]["runAsUser"] == 10001, name
@@ -74,12 +74,32 @@ def test_api_keys_file_holds_hashes_of_the_tenants_tokens_only() -> None:
 
     rendered = objects("--set", "collector.apiKeys.tenants={demo}")
     secrets = {one["metadata"]["name"]: one for one in rendered if one["kind"] == "Secret"}
-    token = base64.b64decode(secrets["pawl-client"]["data"]["token"])
+    tokens = {name: base64.b64decode(secrets[name]["data"]["token"]) for name in ("pawl-client", "pawl-trainer")}
+    hashes = {name: hashlib.sha256(token).hexdigest() for name, token in tokens.items()}
     keys = json.loads(base64.b64decode(secrets["pawl-collector-keys"]["data"]["keys.json"]))
-    assert keys == {"keys": [{"sha256": hashlib.sha256(token).hexdigest(), "namespace": "demo"}]}
-    assert secrets["pawl-client"]["metadata"]["namespace"] == "demo"
+    assert keys["keys"] == [
+        {"sha256": hashes["pawl-client"], "namespace": "demo", "roles": ["write"]},
+        {"sha256": hashes["pawl-trainer"], "namespace": "demo", "roles": ["read"]},
+    ]
+    assert {secrets[name]["metadata"]["namespace"] for name in tokens} == {"demo"}
     pseudonym = base64.b64decode(secrets["pawl-collector-pseudonym"]["data"]["key"]).decode()
     assert len(bytes.fromhex(pseudonym)) == 32
+
+
+def test_the_assigner_has_a_second_replica_and_reads_the_keys_of_the_collector() -> None:
+    named = "collector.apiKeys.existingSecret=keys"
+    for arguments, replicas, secret in (
+        ([], 2, "pawl-collector-keys"),
+        (VALUES_FILES[1], 1, "pawl-collector-keys"),
+        (["--set", named], 2, "keys"),
+    ):
+        rendered = [one for one in objects(*arguments) if one["metadata"]["name"] == "pawl-assigner"]
+        found = {one["kind"]: one.get("spec") for one in rendered}
+        assert found["Deployment"]["replicas"] == replicas
+        assert ("PodDisruptionBudget" in found) == (replicas > 1)
+        [volume] = [one for one in found["Deployment"]["template"]["spec"]["volumes"] if one["name"] == "keys"]
+        assert volume["secret"]["secretName"] == secret
+        assert [port["port"] for port in found["Service"]["ports"]] == [8080]
 
 
 def test_sqlite_is_one_claim_that_both_mount_and_postgres_needs_none() -> None:

@@ -14,6 +14,9 @@ WRONG = [
     ("operator.workers=0", "/operator/workers", "minimum"),
     ("collector.image.digest=sha256:12", "/collector/image/digest", "pattern"),
     ("collector.apiKeys.tenants={Demo}", "/collector/apiKeys/tenants/0", "pattern"),
+    ("assigner.service.port=0", "/assigner/service/port", "minimum"),
+    ("assigner.tick=1s", "/assigner", "tick"),
+    ("networkPolicy.assignerFrom=gateways", "/networkPolicy/assignerFrom", "array"),
     ("monitor.tick=fast", "/monitor/tick", "pattern"),
     ("monitor.tick=0s", "/monitor/tick", "pattern"),
     ("monitor.tick=2h", "/monitor/tick", "pattern"),
@@ -22,6 +25,8 @@ WRONG = [
     ("prometheus.url=http://me:secret@host", "/prometheus/url", "pattern"),
     ("prometheus.url=http:///metrics", "/prometheus/url", "pattern"),
     ("prometheus.selector=cluster", "/prometheus/selector", "pattern"),
+    ("mlflow.trackingUri=sqlite:////data/mlflow.db", "/mlflow/trackingUri", "pattern"),
+    ("mlflow.trackingUri=http://me:secret@mlflow", "/mlflow/trackingUri", "pattern"),
     ("database.sqlite.existingClaim=My_Claim", "/database/sqlite/existingClaim", "pattern"),
     ("networkPolicy.metricsFrom[0].namespace=monitoring", "/networkPolicy/metricsFrom/0", "namespace"),
     ("monitor.podLabels.pawl\\.dev/database=x", "/monitor/podLabels/pawl.dev~1database", "false schema"),
@@ -85,7 +90,7 @@ def test_every_value_is_documented() -> None:
 
 def test_every_value_is_read_by_a_template() -> None:
     text = "\n".join(path.read_text() for path in (CHART / "templates").rglob("*") if path.is_file())
-    parts, dead = ("operator", "collector", "monitor"), []
+    parts, dead = ("operator", "collector", "monitor", "assigner"), []
     for name in leaves(yaml.safe_load((CHART / "values.yaml").read_text())):
         part, _, rest = name.partition(".")
         # Helpers read what all parts have as `$values` or `(index .root.Values .part)`, and an image as `$image`.

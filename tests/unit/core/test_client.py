@@ -57,6 +57,15 @@ def in_turn(*statuses: int) -> Answer:
     return lambda _: httpx.Response(next(left, 200), json={"detail": "why"})
 
 
+def test_a_refusal_to_be_learned_from_is_said_and_nothing_else():
+    collector = FakeCollector()
+    with collector.client() as client:
+        client.log_interaction(user="u", input=1, output=[])
+        client.log_interaction(user="u", input=2, output=[], training=False)
+        assert client.flush(SECONDS)
+    assert [record.get("training") for record in collector.taken] == [None, False]
+
+
 def test_records_arrive_as_they_were_given():
     collector = FakeCollector()
     when = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)

@@ -21,6 +21,7 @@ def test_a_whole_group_is_read():
     assert (metric.paired.users, metric.paired.mean) == (50, -0.1)
     assert metric.log_e == {"harm": 0.5, "srm": -0.5}
     assert metric.label_rate == 12.0
+    assert metric.samples == {"candidate": 120, "stable": 120, "paired": 120}
     assert evidence.computed_at == datetime.fromtimestamp(COMPUTED, UTC)
     assert evidence.first_harm == datetime.fromtimestamp(COMPUTED - 60, UTC)
     assert (evidence.exposed_users, evidence.exposed_requests) == (17, 42)
@@ -58,6 +59,12 @@ def test_an_arm_without_all_its_sums_is_dropped():
     samples = [s for s in group() if not (s.name.endswith("_m2") and s.labels["arm"] == "stable")]
     samples = [s for s in samples if not s.name.endswith("denominator_m2")]
     assert parse_samples(samples)["u1"].flaw_of("accuracy") is Flaw.INCOMPLETE
+
+
+def test_a_monitor_that_counts_no_samples_leaves_them_unknown():
+    (metric,) = parse_samples([s for s in group() if not s.name.endswith("_samples")])["u1"].metrics
+    assert metric.samples.get("candidate") is None
+    assert metric.arms["candidate"].users == 50
 
 
 def test_no_closed_batch_is_no_evidence_and_no_flaw():

@@ -4,9 +4,11 @@ import os
 import shutil
 import stat
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from pawl_devcluster import cache, images
 from pawl_devcluster.base_image import OFFICIAL
 from pawl_devcluster.cache import Cache
 from pawl_devcluster.errors import DevclusterError
@@ -15,6 +17,7 @@ from pawl_devcluster.image_table import INPUTS_LABEL, RECIPES, full_name, inputs
 from pawl_devcluster.images import ImageBuilder
 
 OPERATOR = "localhost/pawl/operator:dev"
+TORCH = "localhost/pawl/trainer-torch:dev"
 
 
 class FakeEngine:
@@ -137,7 +140,7 @@ def test_an_image_has_short_names(name):
     assert full_name(name) == OPERATOR
 
 
-@pytest.mark.parametrize("name", ["trainer", "operator:twin", "docker.io/pawl/operator", ""])
+@pytest.mark.parametrize("name", ["nobody", "operator:twin", "docker.io/pawl/operator", ""])
 def test_an_unknown_name_is_answered_with_the_known_ones(name):
     with pytest.raises(DevclusterError, match=r"operator:dev.*fact-extractor:twin"):
         full_name(name)
@@ -160,6 +163,35 @@ def test_the_hosts_certificates_go_along_as_a_secret(ensure, engine, tmp_path, m
 
 def test_certificates_that_are_not_there_are_not_passed(tmp_path):
     assert host_certificates({"SSL_CERT_FILE": str(tmp_path / "absent")}) is None
+
+
+def test_the_one_with_torch_is_built_only_when_it_is_named(monkeypatch):
+    asked: list[str] = []
+    monkeypatch.setattr(ImageBuilder, "ensure", lambda _, name: asked.append(name))
+    images.build(report=lambda _: None)
+    assert asked == [name for name in RECIPES if name != TORCH]
+    images.build(["trainer-torch"], lambda _: None)
+    assert asked[-1] == TORCH
+
+
+def test_a_build_begins_only_where_its_image_fits(root, engine, tmp_path, lines, monkeypatch):
+    (root / "trainers" / "src").mkdir(parents=True)
+    (root / "trainers" / "Dockerfile").write_text("FROM scratch\n")
+    monkeypatch.setattr(cache.shutil, "disk_usage", lambda _: SimpleNamespace(free=10 * cache.GIB))
+    builder = ImageBuilder(engine, root, Cache(tmp_path / "cache", lines.append), lines.append)
+    builder.ensure("localhost/pawl/trainer:dev")
+    with pytest.raises(DevclusterError, match=f"Building {TORCH} needs 20.0 GiB"):
+        builder.ensure(TORCH)
+    assert len(engine.built) == 1
+
+
+def test_cleaning_removes_every_image_the_one_with_torch_too(engine, monkeypatch, tmp_path):
+    monkeypatch.setattr(images, "find_engine", lambda: engine)
+    monkeypatch.setattr(images.cache_mounts, "remove", lambda _: None)
+    monkeypatch.setenv("PAWL_CACHE", str(tmp_path))
+    engine.images = dict.fromkeys((TORCH, OPERATOR), ("id", {}))
+    images.remove(lambda _: None)
+    assert engine.removed == [OPERATOR, TORCH, "stages"]
 
 
 def _program(folder: Path, name: str, script: str) -> None:

@@ -85,6 +85,7 @@ async def test_evidence_is_grouped_by_uid_and_only_for_those_who_asked(prometheu
     evidence = found.about("u1")
     assert evidence.release is not None
     assert [m.step for m in evidence.release.steps_of("accuracy")] == [1, 2]
+    assert evidence.release.metrics[0].samples == {"candidate": 150, "stable": 150}
     assert evidence.fresh_at is not None
     assert found.about("u2").release is None
     assert found.about("u3").release is None

@@ -16,7 +16,7 @@ from pawl_operator.kube.aiohttp_port import AiohttpKube
 from pawl_operator.kube.answers import error_of
 from pawl_operator.kube.credentials import Credentials, find_credentials, from_kubeconfig
 from pawl_operator.kube.limit import TokenBucket
-from pawl_operator.kube.resources import EVENTS, ROLLOUTS, Ref, Resource
+from pawl_operator.kube.resources import EVENTS, PODS, ROLLOUTS, Ref, Resource
 
 REF = Ref(ROLLOUTS, "demo", "chat")
 PATH = "/apis/pawl.dev/v1alpha1/namespaces/demo/rollouts/chat"
@@ -83,6 +83,23 @@ async def test_reading_what_is_not_there_is_none_and_deleting_it_is_fine() -> No
         assert await kube.get(REF) is None
         await kube.delete(REF)
         assert not await kube.serves(ROLLOUTS)
+
+
+async def test_of_a_text_the_end_is_read_and_no_text_is_none() -> None:
+    async def log(request: web.Request) -> web.StreamResponse:
+        answer = web.StreamResponse()
+        await answer.prepare(request)
+        for number in range(2000):
+            await answer.write(f"line {number:06}\n".encode())
+        return answer
+
+    pod = Ref(PODS, "demo", "trainer-1")
+    async with serving(log, 404, 400) as (kube, seen):
+        assert await kube.text(pod, "log", {"tailLines": "9"}, limit=36) == "line 001997\nline 001998\nline 001999\n"
+        assert seen[0].path_qs == "/api/v1/namespaces/demo/pods/trainer-1/log?tailLines=9"
+        assert await kube.text(pod, "log", {}, limit=36) is None
+        with pytest.raises(InvalidSpec, match="as told"):
+            await kube.text(pod, "log", {}, limit=36)
 
 
 async def test_a_list_reads_all_pages_and_names_the_kind_of_items() -> None:

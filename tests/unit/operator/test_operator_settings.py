@@ -30,6 +30,12 @@ def test_every_setting_is_read() -> None:
             "PAWL_SCRAPE_INTERVAL": "30s",
             "PAWL_MONITOR_TICK": "500ms",
             "PAWL_GATEWAY_METRICS": "False",
+            "PAWL_MLFLOW_TRACKING_URI": "http://mlflow.mlflow:5000/",
+            "PAWL_COLLECTOR_URL": "http://pawl-collector.pawl-system.svc:80",
+            "PAWL_TRAINER_IMAGE": "registry.example/trainer:1",
+            "PAWL_TRAINER_TORCH_IMAGE": "registry.example/trainer-torch@sha256:0",
+            "PAWL_TRAINING_START_DEADLINE": "20m",
+            "PAWL_TRAINING_POLL": "500ms",
             "PAWL_NAMESPACES": "demo, team-a",
             "PAWL_LEASE_NAMESPACE": "x",
             "PAWL_LEASE_NAME": "y",
@@ -51,6 +57,11 @@ def test_every_setting_is_read() -> None:
         30,
         0.5,
     )
+    assert settings.mlflow_tracking_uri == "http://mlflow.mlflow:5000"
+    assert settings.collector_url == "http://pawl-collector.pawl-system.svc:80"
+    assert settings.trainer_image == "registry.example/trainer:1"
+    assert settings.trainer_torch_image == "registry.example/trainer-torch@sha256:0"
+    assert (settings.training_start_deadline, settings.training_poll) == (1200, 0.5)
     assert (settings.gateway_metrics, settings.namespaces) == (False, ("demo", "team-a"))
     assert (settings.lease_namespace, settings.lease_name, settings.lease.duration) == ("x", "y", 30)
     assert (settings.pod_name, settings.http_host, settings.http_port) == ("operator-1", "127.0.0.1", 0)
@@ -68,6 +79,11 @@ def test_every_setting_is_read() -> None:
         ("PAWL_SCRAPE_INTERVAL", "15"),
         ("PAWL_MONITOR_TICK", "0s"),
         ("PAWL_GATEWAY_METRICS", "yes"),
+        ("PAWL_MLFLOW_TRACKING_URI", "sqlite:////data/mlflow.db"),
+        ("PAWL_COLLECTOR_URL", "collector"),
+        ("PAWL_TRAINER_IMAGE", "two words"),
+        ("PAWL_TRAINING_START_DEADLINE", "2h"),
+        ("PAWL_TRAINING_POLL", "0s"),
         ("PAWL_NAMESPACES", "Demo"),
         ("PAWL_LEASE_NAME", ""),
         ("PAWL_LEASE_DURATION", "1h"),

@@ -16,12 +16,15 @@ OWNER = Owner("demo", "chat", "uid-1", "facts")
 DIGEST = "sha256:" + "a" * 64
 
 
+MLFLOW = "http://mlflow.mlflow:5000"
+
+
 def build(
     source: str = "s3://models/v1", *, asked: int | None = None, owned: bool = True, **serve: Any
 ) -> dict[str, Any]:
     spec = ServeSpec.model_validate({"image": "example.com/model:1"} | serve)
     wanted = EnsureWorkload("aaaaaaaaaa", source, DIGEST, spec, asked, release=3, owned=owned)
-    return {manifest["kind"]: manifest for manifest in build_workload(OWNER, wanted)}
+    return {manifest["kind"]: manifest for manifest in build_workload(OWNER, wanted, MLFLOW)}
 
 
 def container(manifests: dict[str, Any]) -> dict[str, Any]:
@@ -143,6 +146,31 @@ def test_an_artifact_on_a_claim_is_mounted_read_only() -> None:
     assert mount in container(manifests)["volumeMounts"]
     source = {"name": "PAWL_MODEL_SOURCE", "value": "file:///var/run/pawl/artifacts/taggers/v1"}
     assert source in container(manifests)["env"]
+
+
+def test_a_registered_version_is_fetched_into_a_folder_that_outlives_its_container() -> None:
+    manifests = build("models:/demo.facts/7")
+    spec = manifests["Deployment"]["spec"]["template"]["spec"]
+    assert {"name": "artifacts", "emptyDir": {}} in spec["volumes"]
+    assert {"name": "artifacts", "mountPath": "/var/run/pawl/artifacts"} in container(manifests)["volumeMounts"]
+    env = {item["name"]: item["value"] for item in container(manifests)["env"]}
+    assert env["PAWL_MODEL_SOURCE"] == "models:/demo.facts/7"
+    assert env["MLFLOW_TRACKING_URI"] == MLFLOW
+    assert env["PAWL_MODEL_CACHE"] == "/var/run/pawl/artifacts"
+
+
+def test_a_rollout_may_name_another_registry() -> None:
+    other = {"name": "MLFLOW_TRACKING_URI", "value": "http://other:5000"}
+    found = [
+        item for item in container(build("models:/demo.facts/7", env=[other]))["env"] if item["name"] == other["name"]
+    ]
+    assert found == [other]
+
+
+@pytest.mark.parametrize("source", ["none", "pvc://models/v1", "s3://models/v1", "oci://registry/facts:1"])
+def test_other_sources_know_no_registry(source: str) -> None:
+    names = {item["name"] for item in container(build(source))["env"]}
+    assert not names & {"MLFLOW_TRACKING_URI", "PAWL_MODEL_CACHE"}
 
 
 def test_autoscaling_leaves_the_size_to_the_autoscaler() -> None:

@@ -40,7 +40,7 @@ def test_one_changed_byte_is_another_artifact(folder):
 
 
 @pytest.mark.parametrize(
-    "source", ["s3://b/m", "pvc://claim/m", "/plain/path", "file:relative", "file://host/m", "oci://x"]
+    "source", ["s3://b/m", "models:/c/1", "pvc://claim/m", "/plain/path", "file:relative", "file://host/m", "oci://x"]
 )
 def test_other_sources_are_refused_with_the_remedy(source):
     with pytest.raises(InvalidArtifact, match="file:///path") as refused:

@@ -10,7 +10,9 @@ from pawl.evidence import Flaw
 from pawl_operator.kinds.rollout.reasons import VERDICT_REASONS, Reason
 
 ROOT = Path(__file__).resolve().parents[4]
-DOCUMENTED = re.findall(r"^\| `(\w+)` \|", (ROOT / "docs/reference/reasons.md").read_text(), re.MULTILINE)
+TEXT = (ROOT / "docs/reference/reasons.md").read_text()
+SECTION = TEXT.partition("# Reasons of a Rollout\n")[2].partition("\n# ")[0]
+DOCUMENTED = re.findall(r"^\| `(\w+)` \|", SECTION, re.MULTILINE)
 VERDICTS = {"Fail", "Pass", "Inconclusive", "NoData", "Unavailable"}
 
 

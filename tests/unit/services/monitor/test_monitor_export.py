@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from pawl.evidence import CANDIDATE, STABLE, ReleaseEvidence, Sample, parse_samples
+from pawl.evidence import CANDIDATE, PAIRED, STABLE, ReleaseEvidence, Sample, parse_samples
 from pawl_services.monitor.accumulate import Group, Questions
 from pawl_services.monitor.export import EvidenceCollector
 from pawl_services.monitor.header import Header
@@ -26,7 +26,15 @@ users = st.lists(
 
 def scores(drawn: list[tuple[str, int, int, object]]) -> list[UserScore]:
     return [
-        UserScore(str(n), START + n * SECOND, START + (n + 15) * SECOND, arm, {arm: (float(s), float(d))}, both)  # type: ignore[arg-type]
+        UserScore(
+            str(n),
+            START + n * SECOND,
+            START + (n + 15) * SECOND,
+            arm,
+            {arm: (float(s), float(d))},
+            both,  # type: ignore[arg-type]
+            {arm: d, PAIRED: int(both is not None)},
+        )
         for n, (arm, s, d, both) in enumerate(drawn)
     ]
 
@@ -84,12 +92,19 @@ def test_the_operator_reads_what_the_monitor_writes(one: list[object], two: list
             sums = group.totals.arm(arm)
             assert evidence.arms.get(arm) == (sums if sums.users else None)
         assert evidence.paired == group.totals.paired()
+        assert evidence.samples == {arm: count for arm, count in group.totals.samples.items() if count}
 
 
 def test_a_release_without_closed_windows_says_that_it_was_looked_at() -> None:
     found = read(view_of({(1, "accuracy"): Group.new()}))
     assert (found.metrics, found.dropped, found.exposed_users) == ((), (), 0)
     assert found.computed_at == datetime.fromtimestamp(NOW, UTC)
+
+
+def test_users_stored_before_samples_were_counted_have_an_unknown_number_of_them() -> None:
+    group, _ = Group.new().close([UserScore("a", 0, 1, STABLE, {STABLE: (1.0, 1.0)})], Questions())
+    (evidence,) = read(view_of({(1, "accuracy"): group})).metrics
+    assert (evidence.arms[STABLE].users, evidence.samples.get(STABLE)) == (1, None)
 
 
 def test_nothing_is_exported_without_the_lead_or_before_the_first_look() -> None:

@@ -9,9 +9,9 @@ import pytest
 from fake_kube import FakeKube
 
 from pawl.leases import LeaseTimes
+from pawl_services.kube.settings import ApiServerSettings
 from pawl_services.monitor.kube import ConflictError, KubeApi, KubeError
 from pawl_services.monitor.leader import Leader
-from pawl_services.monitor.settings import ApiServerSettings
 
 TIMES = LeaseTimes(15.0, 10.0, 2.0)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from evidence_world import START, make_release
-from monitor_objects import component, rollout
+from monitor_objects import component, experiment, rollout
 from prometheus_client import CollectorRegistry, generate_latest
 from sqlalchemy.exc import OperationalError
 
@@ -49,15 +49,18 @@ class Recorder(Engine):
 
 
 class Api:
+    """Lists one object of each kind; `error` is raised for `broken` kinds."""
+
     def __init__(self) -> None:
         self.error: Exception | None = None
+        self.broken = {"rollouts", "components", "experiments"}
         self.slow = 0.0
 
     async def list_all(self, plural: str, _: tuple[str, ...]) -> list[dict[str, Any]]:
         await asyncio.sleep(self.slow)
-        if self.error is not None:
+        if self.error is not None and plural in self.broken:
             raise self.error
-        return [rollout()] if plural == "rollouts" else [component()]
+        return {"rollouts": [rollout()], "components": [component()], "experiments": [experiment()]}[plural]
 
 
 class Stage:
@@ -122,8 +125,16 @@ async def test_silent_api_server_is_not_a_cluster_without_releases(error: Except
     await stage.ticker.turn()
     first, second = stage.engine.sightings
     assert first is not None
-    assert [release.uid for release in first.live] == ["u1"]
+    assert [release.uid for release in first.live] == ["u1", "e1"]
     assert second is None
+
+
+@pytest.mark.parametrize("broken", ["rollouts", "components", "experiments"])
+async def test_half_a_list_ends_nothing(broken: str) -> None:
+    stage = Stage()
+    stage.api.error, stage.api.broken = KubeError("GET: 503"), {broken}
+    await stage.ticker.turn()
+    assert stage.engine.sightings == [None]
 
 
 async def test_late_ticks_are_counted_and_not_made_up() -> None:

@@ -1,6 +1,7 @@
 """Sums over users: equal to a computation by hand in any order and any batches, and to the reference numbers."""
 
-from math import exp, log
+from dataclasses import replace
+from math import exp, isfinite, log
 
 import pytest
 from evidence_oracle import brute_pair, mean
@@ -8,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import betainc, betaln
 
-from pawl.evidence import CANDIDATE, STABLE
+from pawl.evidence import CANDIDATE, PAIRED, STABLE
+from pawl.scoring.values import squared_error
 from pawl.stats.ratio import paired_difference, sums_of
 from pawl_services.monitor.accumulate import Group, Questions
 from pawl_services.monitor.ledger import batch_of, entries_of
@@ -21,7 +23,8 @@ quads = st.tuples(ratios, ratios).map(lambda both: (*both[0], *both[1]))
 
 
 def scored(number: int, arm: str, sums: tuple[float, float], pair: object = None) -> UserScore:
-    return UserScore(f"u{number}", number, number + 10, arm, {arm: sums}, pair)  # type: ignore[arg-type]
+    samples = {arm: number % 5, PAIRED: number % 3}
+    return UserScore(f"u{number}", number, number + 10, arm, {arm: sums}, pair, samples)  # type: ignore[arg-type]
 
 
 @st.composite
@@ -44,6 +47,8 @@ def test_batches_and_their_order_do_not_matter(parts: list[list[UserScore]], ran
         assert batch_of(entries_of(batch)) == batch
     assert Group.from_json(group.to_json()) == group
     assert group.batch == len(parts)
+    for arm in (STABLE, CANDIDATE, PAIRED):
+        assert group.totals.samples[arm] == sum(user.samples.get(arm, 0) for user in users)
     for arm in (STABLE, CANDIDATE):
         pairs = [user.arms[arm] for user in users if arm in user.arms]
         sums, wanted = group.totals.arm(arm), sums_of(pairs)
@@ -91,6 +96,20 @@ def test_moments_of_nothing_are_neutral() -> None:
     assert some.product(0, 1) == some.product(1, 0) == 3.0
 
 
+def test_state_from_before_samples_were_counted_is_read_and_goes_on() -> None:
+    old, batch = Group.new().close([scored(4, STABLE, (1.0, 2.0))], Questions())
+    stored, rows = old.to_json(), entries_of(batch)
+    del stored["totals"]["samples"]
+    for row in rows:
+        row.sums.pop("samples", None)
+    none = {STABLE: 0, CANDIDATE: 0, PAIRED: 0}
+    assert batch_of(rows) == replace(batch, samples=none)
+    read = Group.from_json(stored)
+    assert read == replace(old, totals=replace(old.totals, samples=none))
+    new, _ = read.close([scored(8, STABLE, (1.0, 2.0))], Questions())
+    assert new.totals.samples == {STABLE: 3, CANDIDATE: 0, PAIRED: 2}
+
+
 def test_pair_without_any_denominator_is_no_pair() -> None:
     assert Totals.of([UserScore("a", 0, 1, STABLE, {}, (0.0, 0.0, 2.0, 2.0))]).paired() is None
     assert Totals.none().paired() is None
@@ -130,3 +149,8 @@ def test_sample_ratio_counts_everybody_with_or_without_labels() -> None:
     assert group.log_e["srm"] == pytest.approx(float(wanted))
     assert exp(group.log_e["srm"]) < 20
     assert group.totals.labelled == 0
+
+
+def test_what_diverged_can_still_be_added_up() -> None:
+    huge = squared_error(1e149, 0).numerator
+    assert isfinite(Moments.of([(huge, 1.0)] * 9 + [(0.0, 1.0)], 2).products[0])

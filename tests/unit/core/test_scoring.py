@@ -1,19 +1,19 @@
 """Scores of one interaction and what feedback means."""
 
 import math
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 import pytest
 from evidence_oracle import plain_span_f1
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pawl_services.db.reader import Feedback
-from pawl_services.monitor.moments import Moments
-from pawl_services.monitor.scoring.labels import Truth, thumb_of, truth_of
-from pawl_services.monitor.scoring.registry import SCORERS
-from pawl_services.monitor.scoring.spans import span_f1
-from pawl_services.monitor.scoring.types import AnswerError, TruthError
-from pawl_services.monitor.scoring.values import exact, same, squared_error
+from pawl.scoring.labels import Truth, label_of, thumb_of, truth_of
+from pawl.scoring.registry import SCORERS
+from pawl.scoring.spans import span_f1
+from pawl.scoring.types import AnswerError, TruthError
+from pawl.scoring.values import LARGEST, exact, same, squared_error
 
 spans = st.lists(
     st.fixed_dictionaries(
@@ -79,12 +79,19 @@ def test_squared_error_needs_numbers() -> None:
 
 def test_a_diverged_answer_has_a_square_that_can_be_added_up() -> None:
     huge = squared_error(1e149, 0).numerator
-    assert huge == squared_error(1e78, 0).numerator < 1e75
-    assert math.isfinite(Moments.of([(huge, 1.0)] * 9 + [(0.0, 1.0)], 2).products[0])
+    assert huge == squared_error(1e78, 0).numerator == LARGEST
+
+
+@dataclass(frozen=True)
+class Feedback:
+    id: str
+    kind: str
+    time: int
+    value: object
 
 
 def said(kind: str, value: object, time: int = 0, identifier: str = "a") -> Feedback:
-    return Feedback(identifier, "i", kind, time, time, value)
+    return Feedback(identifier, kind, time, value)
 
 
 def test_truth_is_the_last_word() -> None:
@@ -109,3 +116,29 @@ def test_thumb_is_the_last_thumb() -> None:
     assert thumb_of([said("thumbs", {"up": True}, 1), said("thumbs", {"up": False}, 2)]) is False
     assert thumb_of([said("correction", {"truth": 1})]) is None
     assert thumb_of([said("thumbs", {"up": True, "release_evidence": False})]) is None
+
+
+def test_what_proves_nothing_may_still_teach() -> None:
+    taught = said("correction", {"truth": 1, "release_evidence": False}, 2)
+    both = [said("confirmation", {}, 1), taught]
+    assert label_of(both, "shown") == (taught, Truth(1))
+    assert truth_of(both, "shown") == Truth("shown")
+    assert label_of([said("thumbs", {"up": True})], "shown") is None
+
+
+def test_a_label_is_found_while_the_feedback_streams_by() -> None:
+    alive = [0]
+
+    class Counted(Feedback):
+        def __del__(self) -> None:
+            alive[0] -= 1
+
+    def stream() -> Iterator[Feedback]:
+        for number in range(100):
+            alive[0] += 1
+            yield Counted(str(number), "correction", number, {"truth": number})
+            assert alive[0] <= 3
+
+    label = label_of(stream(), None)
+    assert label is not None
+    assert label[1] == Truth(99)

@@ -1,0 +1,214 @@
+"""Plays the second act: learn people correct, the loop trains, an Experiment proves, the Rollout releases; and controls
+that must not ship.
+"""
+
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pawl_examples import install
+from pawl_examples.dataset import Material
+from pawl_examples.follow import Follower
+from pawl_examples.kube import Kube, KubeError
+from pawl_examples.loop import golden, parity
+from pawl_examples.loop.arms import Arms, arms_of
+from pawl_examples.loop.objects import Objects, status_of
+from pawl_examples.loop.registry import fetch
+from pawl_examples.loop.setting import LOOP, NAMESPACE, Expected, LoopTimes, apply_loop, apply_objects, control
+from pawl_examples.loop.talk import Part, corrections, lessons, proof
+from pawl_examples.loop.turn import ControlResult, LoopResult, TurnResult, wrong
+from pawl_examples.scenarios import Scenario
+from pawl_examples.tables import Outcome
+from pawl_examples.traffic import Traffic
+
+Json = dict[str, Any]
+HEALTHY, BEGIN, TRAIN, PROVE, RELEASE = 180.0, 60.0, 900.0, 400.0, 420.0
+NEARLY = 0.97
+"""Of the corrections that a lesson gives: a few may still be on their way when the loop begins."""
+MOST_UNASSIGNED = 0.02
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """One turn: the trainer that the loop names then, and the share of the learn people's messages before it."""
+
+    trainer: str
+    share: float
+
+
+def lessons_for(trainers: Sequence[str]) -> list[Lesson]:
+    """One turn for each trainer; of several the first gets three fifths of what learn people say, the next the rest."""
+    if len(trainers) < 2:
+        return [Lesson(trainer, 1.0) for trainer in trainers]
+    rest = 0.4 / (len(trainers) - 1)
+    return [Lesson(trainer, rest if number else 0.6) for number, trainer in enumerate(trainers)]
+
+
+@dataclass
+class Act:
+    """The second act on a cluster that stands; `result` holds what is known so far."""
+
+    kube: Kube
+    traffic: Traffic
+    follower: Follower
+    objects: Objects
+    material: Material
+    times: LoopTimes
+    folder: Path
+    tracking: str
+    say: Callable[[str], None]
+    result: LoopResult
+
+    def play(self, turns: Sequence[Lesson]) -> None:
+        """Play all turns and the controls; raises KubeError where it cannot go on."""
+        parts = lessons(self.material, [turn.share for turn in turns], self.times.lesson_rate)
+        proved = proof(self.material, self.times.proof, self.times.beside)
+        self.result.provers = len(self.material.provers)
+        apply_objects(self.kube, self.times, self.result.provers)
+        self._healthy()
+        self.result.rules = self._look("rules")
+        for number, (lesson, part) in enumerate(zip(turns, parts, strict=True), start=1):
+            turn = TurnResult(number, lesson.trainer)
+            self.result.turns.append(turn)
+            expected = self._expected(part, sum(one.annotated for one in parts[:number]))
+            apply_loop(self.kube, self.times, expected, lesson.trainer)
+            self._turn(turn, part, proved)
+            if number == 1:
+                self._controls(proved)
+
+    def _expected(self, part: Part, told: int) -> Expected:
+        """What a lesson will give: people correct whatever is live now, and that can be asked beforehand."""
+        texts = [one.text for one in part.material.learn]
+        answers = dict(zip(texts, golden.ask(self._service(), texts), strict=True))
+        news = corrections(part, lambda text: golden.facts_in(answers[text]))
+        return Expected(int(NEARLY * news), int(0.5 * told), self.result.provers)
+
+    def _turn(self, turn: TurnResult, part: Part, proved: Part) -> None:
+        name = f"{LOOP}-{turn.number}"
+        with _timed(turn, "talk"):
+            self.say(f"turn {turn.number}: learn people speak; {turn.trainer} is trained when enough was corrected")
+            self.traffic.speak(f"lesson {turn.number}", part.material, part.pace)
+            self._until("TrainingRun", name, bool, part.pace.seconds + BEGIN, "the loop began no training")
+        with _timed(turn, "training"):
+            self._until("TrainingRun", name, _ended, TRAIN, "the training did not end")
+        turn.training = status_of(self.objects.of("TrainingRun", name))
+        turn.node = self._node(name)
+        if not turn.training.get("registered"):
+            turn.outcome = "NotRegistered"
+            return
+        turn.arms = self._prove(turn, name, proved)
+        turn.experiment = status_of(self.objects.of("Experiment", name))
+        turn.problems += wrong(turn.arms, MOST_UNASSIGNED) if turn.arms is not None else ["nobody was assigned"]
+        if turn.experiment.get("decision") == "Ship":
+            self._release(turn, proved)
+
+    def _prove(self, turn: TurnResult, name: str, proved: Part) -> Arms | None:
+        with _timed(turn, "experiment"):
+            self._until("Experiment", name, _running, PROVE, "the Experiment never had the traffic")
+            return self._speak_and_decide(name, proved)
+
+    def _speak_and_decide(self, name: str, proved: Part) -> Arms:
+        assignment = self.follower.history.latest["status"]["traffic"]["assignment"]
+        since = time.time()
+        self.traffic.speak(name, proved.material, proved.pace)
+        self._until("Experiment", name, lambda status: bool(status.get("decision")), PROVE, "nothing was decided")
+        until = time.time()
+        self.traffic.quiet()
+        return arms_of(self.traffic.ledger.rows(), assignment, since, until)
+
+    def _release(self, turn: TurnResult, proved: Part) -> None:
+        key = f"turn {turn.number}"
+        before = max(self.follower.history.releases, default=0)
+        with _timed(turn, "release"):
+            if not self.follower.until(lambda history: max(history.releases, default=0) > before, BEGIN):
+                raise KubeError(f"turn {turn.number}: no release began within {BEGIN:.0f} s of the decision")
+            self.traffic.speak(key, proved.material, proof(self.material, self.times.replay, self.times.beside).pace)
+            number = max(self.follower.history.releases)
+            ended = self.follower.until(lambda history: history.releases[number].ended, RELEASE)
+            self._until("LearningLoop", LOOP, lambda status: _closed(status, turn.number), BEGIN, "the turn stays open")
+        self.traffic.quiet()
+        record = self.follower.history.releases[number]
+        turn.release = Outcome(Scenario(key, turn.trainer, "Promoted"), record, () if ended else ("no end",))
+        turn.outcome = record.state
+        if record.state == "Promoted":
+            turn.look = self._look(f"{turn.trainer}, turn {turn.number}")
+            turn.parity = self._parity(turn)
+
+    def _parity(self, turn: TurnResult) -> parity.Parity:
+        texts = [one.text for one in self.material.prove][: parity.MESSAGES]
+        with tempfile.TemporaryDirectory() as folder:
+            directory = fetch(self.tracking, turn.training["registered"], Path(folder))
+            found = parity.compare(self._service(), directory, texts)
+        if found.different:
+            turn.problems.append(f"served answers differ from the trainer's on {found.different} messages")
+        return found
+
+    def _controls(self, proved: Part) -> None:
+        """A twin of what is live, and a version that finds nothing: neither may ship."""
+        stable = self.follower.history.latest["status"]["stable"]
+        arm = {"source": stable["source"], "digest": stable["digest"]}
+        twin = {**arm, "serve": {"env": [{"name": "PAWL_DEMO_TWIN", "value": "1"}]}}
+        silent = {"env": [{"name": "PAWL_ENTRYPOINT", "value": "pawl_examples.candidates:silent"}]}
+        for name, title, treatment in (
+            ("twin", "A/A: a twin of what is live", twin),
+            ("silent", "empty: finds nothing", {**arm, "serve": silent}),
+        ):
+            self.say(f"control {name}: {title}; must not ship")
+            self.kube.apply(control(name, self.times, self.result.provers, treatment))
+            self._until("Experiment", name, _running, PROVE, "the control never had the traffic")
+            arms = self._speak_and_decide(name, proved)
+            found = ControlResult(name, title, status_of(self.objects.of("Experiment", name)), arms)
+            found.problems += wrong(arms, MOST_UNASSIGNED)
+            if found.experiment.get("decision") == "Ship":
+                found.problems.append(f"{title}: was shipped")
+            self.result.controls.append(found)
+
+    def _look(self, model: str) -> golden.Look:
+        revision = self.follower.history.latest["status"]["stable"]["revision"]
+        return golden.look(self._service(), model, revision, golden.golden_messages(), self.folder)
+
+    def _service(self) -> str:
+        """The address of what is live, as this machine reaches it: past the gateway."""
+        service = self.follower.history.latest["status"]["stable"]["service"]
+        found = self.kube.get("service", service, "-n", NAMESPACE)["spec"]
+        return f"http://{found['clusterIP']}:{found['ports'][0]['port']}"
+
+    def _node(self, run: str) -> str:
+        """The node on which the training's worker ran, from its pods; empty where they are gone."""
+        pods = self.kube.get("pods", "-n", NAMESPACE, "-l", f"pawl.dev/trainingrun={run},ray.io/node-type=worker")
+        return next((pod["spec"].get("nodeName", "") for pod in pods["items"]), "")
+
+    def _healthy(self) -> None:
+        if not self.follower.until(lambda history: history.phase == "Healthy", HEALTHY):
+            raise KubeError(f"rollout/{install.ROLLOUT} in {NAMESPACE} was not Healthy within {HEALTHY:.0f} s")
+
+    def _until(self, kind: str, name: str, seen: Callable[[Json], bool], seconds: float, else_: str) -> None:
+        if not self.objects.until(kind, name, seen, seconds):
+            last = status_of(self.objects.of(kind, name)).get("message", "it was never there")
+            raise KubeError(f"{kind} {name}: {else_} within {seconds:.0f} s; last: {last}")
+
+
+@contextmanager
+def _timed(turn: TurnResult, stage: str) -> Iterator[None]:
+    """Note how many seconds a stage of a turn took."""
+    began = time.monotonic()
+    try:
+        yield
+    finally:
+        turn.seconds[stage] = round(time.monotonic() - began, 1)
+
+
+def _ended(status: Json) -> bool:
+    return status.get("phase") in ("Succeeded", "Failed")
+
+
+def _running(status: Json) -> bool:
+    return status.get("phase") in ("Running", "Complete")
+
+
+def _closed(status: Json, turn: int) -> bool:
+    return any(entry.get("turn") == turn for entry in status.get("history") or [])
