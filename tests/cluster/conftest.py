@@ -12,7 +12,7 @@ import pytest
 from demo_scene import Scene, open_scene
 
 from pawl_devcluster import cluster
-from pawl_devcluster.settings import Size, name_here
+from pawl_devcluster.settings import name_here
 from pawl_examples.bringup import Stand, prepare, set_up
 from pawl_examples.dataset import Material, load_material
 from pawl_examples.pace import Times, numbers
@@ -42,7 +42,6 @@ def own_cluster() -> Iterator[None]:
     before = os.environ.get("PAWL_DEVCLUSTER_NAME")
     os.environ["PAWL_DEVCLUSTER_NAME"] = CLUSTER
     try:
-        cluster.up(Size.GPU, report=print)  # for the trainings: kind can't add their node later
         yield
     finally:
         cluster.down()
@@ -55,7 +54,9 @@ def own_cluster() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def report(own_cluster: None, folder: Path) -> Json:
     """What `make demo KEEP=1` reported; its output is shown when a test fails."""
-    command = [sys.executable, "-m", "pawl_examples.demo", "--keep", "--folder", str(folder)]
+    # The encoder's turn is the same code with an image of several gigabytes; `make demo` shows it.
+    turns = ("--turns", "linear-tagger")
+    command = [sys.executable, "-m", "pawl_examples.demo", "--keep", "--folder", str(folder), *turns]
     done = subprocess.run(
         command, cwd=ROOT, check=False, timeout=3600, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     )

@@ -74,15 +74,10 @@ def ray_cluster(log: Path) -> Iterator[RayCluster]:
     # Its sockets lie here, and their paths have a bound that a test's own folder may exceed.
     with tempfile.TemporaryDirectory(prefix="ray-", dir="/tmp", ignore_cleanup_errors=True) as folder:
         head, address = _started(folder, log)
-        cluster = RayCluster(address, head.pid)
         try:
-            yield cluster
+            yield RayCluster(address, head.pid)
         finally:
-            left = cluster.processes()
-            _stop(head)
-            for pid in left:
-                with suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
+            _stop(head, folder)
 
 
 def _started(folder: str, log: Path) -> tuple["subprocess.Popen[str]", str]:
@@ -98,17 +93,21 @@ def _started(folder: str, log: Path) -> tuple["subprocess.Popen[str]", str]:
         for line in head.stdout:
             if line.startswith(_ADDRESS):
                 return head, line.removeprefix(_ADDRESS).strip()
-        _stop(head)
+        _stop(head, folder)
     raise AssertionError(log.read_text())
 
 
-def _stop(head: "subprocess.Popen[str]") -> None:
-    """Let it end its cluster, as it does when nobody holds its standard input any more."""
+def _stop(head: "subprocess.Popen[str]", folder: str) -> None:
+    """Let it end its cluster, as it does when nobody holds its standard input any more, and end what is left of it."""
     try:
         head.communicate(timeout=STOP_SECONDS)
     except subprocess.TimeoutExpired:
         head.kill()
         head.communicate()
+    for pid in _pids():
+        if folder in _title(pid):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
 
 def _descendants(root: int) -> list[int]:

@@ -85,7 +85,7 @@ class Yard:
         return found
 
     def wait_ray(self, run: str, doomed: OperatorProcess | None = None) -> str:
-        """Wait for a run's job in somebody else's Ray cluster and return its identifier; empty: `doomed` ended first."""
+        """Wait for a run's job in the Ray cluster and return its identifier; empty: `doomed` ended before that."""
 
         def ended() -> bool:
             return doomed is not None and doomed.process.poll() is not None

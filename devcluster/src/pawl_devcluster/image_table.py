@@ -1,11 +1,12 @@
 """The images that have a Dockerfile, Pawl's own and those of add-ons, and what the content of each depends on."""
 
 import hashlib
+import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pawl_devcluster import versions
+from pawl_devcluster import shell, versions
 from pawl_devcluster.errors import DevclusterError
 
 PREFIX = "localhost/pawl"
@@ -22,7 +23,8 @@ class ImageRecipe:
     rooms: the folders whose `src` goes in; labels: tell tags of one content apart; context: the folder that the
     builder gets to see; files: patterns of what else decides the content. All are relative to the workspace.
     need: bytes that must be free for a build; on_request: it is built only when it is named; pools: the nodes that
-    it is for, CPU and GPU, for a pod without a toleration never gets onto a GPU node.
+    it is for, CPU and GPU, for a pod without a toleration never gets onto a GPU node; commit: the Dockerfile takes
+    the checkout's commit as COMMIT, which decides nothing.
     """
 
     room: str
@@ -34,6 +36,7 @@ class ImageRecipe:
     need: int = 3 * _GIB
     on_request: bool = False
     pools: tuple[str, ...] = (CPU,)
+    commit: bool = False
 
     @property
     def dockerfile(self) -> str:
@@ -44,8 +47,8 @@ class ImageRecipe:
 _SERVICE = ("core", "services")
 _EXTRACTOR = ("core", "services", "trainers", "examples")
 _TRAINER = ("core", "trainers")
-# The image has 5.6 GB: once built, once as the stage that it is copied from, and its packages in uv's cache.
-_TORCH_NEED = 20 * _GIB
+# The image has 7.1 GB: once built, once as the stage that it is copied from, and its packages in uv's cache.
+_TORCH_NEED = 24 * _GIB
 
 RECIPES: Mapping[str, ImageRecipe] = {
     f"{PREFIX}/operator:dev": ImageRecipe("operator", ("core", "operator")),
@@ -53,9 +56,9 @@ RECIPES: Mapping[str, ImageRecipe] = {
     f"{PREFIX}/monitor:dev": ImageRecipe("services", _SERVICE, "monitor"),
     f"{PREFIX}/assigner:dev": ImageRecipe("services", _SERVICE, "assigner"),
     f"{PREFIX}/modelserver:dev": ImageRecipe("services", _SERVICE, "modelserver"),
-    f"{PREFIX}/trainer:dev": ImageRecipe("trainers", _TRAINER, "trainer", pools=(CPU, GPU)),
+    f"{PREFIX}/trainer:dev": ImageRecipe("trainers", _TRAINER, "trainer", pools=(CPU, GPU), commit=True),
     f"{PREFIX}/trainer-torch:dev": ImageRecipe(
-        "trainers", _TRAINER, "trainer-torch", need=_TORCH_NEED, on_request=True, pools=(GPU,)
+        "trainers", _TRAINER, "trainer-torch", need=_TORCH_NEED, on_request=True, pools=(GPU,), commit=True
     ),
     f"{PREFIX}/fact-extractor:dev": ImageRecipe("examples", _EXTRACTOR),
     # The demo's harmless candidate: the same model in an image of another digest.
@@ -98,6 +101,15 @@ def workspace() -> Path:
             "Images are built from a checkout of Pawl: run this with its .venv/bin/python (`make setup`)."
         )
     return root
+
+
+def commit_of(root: Path) -> str:
+    """Return the checkout's commit, with `-dirty` behind it where files differ from it; "" where git knows none."""
+    described = ["git", "-C", str(root), "describe", "--always", "--abbrev=40", "--exclude=*", "--dirty"]
+    if shutil.which("git") is None:
+        return ""
+    found = shell.attempt(described, timeout=60)
+    return found.stdout.strip() if found.returncode == 0 else ""
 
 
 def inputs_digest(recipe: ImageRecipe, root: Path, base: str) -> str:

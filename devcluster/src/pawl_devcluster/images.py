@@ -12,6 +12,7 @@ from pawl_devcluster.image_table import (
     ADDON_RECIPES,
     INPUTS_LABEL,
     RECIPES,
+    commit_of,
     full_name,
     inputs_digest,
     recipe_of,
@@ -113,6 +114,7 @@ class ImageBuilder:
     def _build(self, name: str, labels: dict[str, str], base: str) -> Build:
         recipe = recipe_of(name)
         arguments = {} if base == base_image.OFFICIAL else {"PYTHON": base}
+        arguments |= {"COMMIT": commit_of(self._root)} if recipe.commit else {}
         certificates = host_certificates(os.environ)
         secrets = {"ca": certificates} if certificates else {}
         return Build(self._root, recipe.dockerfile, recipe.target, name, labels, arguments, secrets, recipe.context)

@@ -10,7 +10,7 @@ from pawl_examples.pace import Times
 
 FOLDER = Path(".demo")
 TURNS = ("linear-tagger", "token-classification")
-NO_TURNS = "none"
+NONE = "none"
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ def read_options(arguments: Sequence[str], environment: Mapping[str, str] | None
     environment = os.environ if environment is None else environment
     parser = argparse.ArgumentParser(prog="python -m pawl_examples.demo", description="Rolls real models out and back.")
     parser.add_argument("--keep", action="store_true", help="leave the cluster running")
-    parser.add_argument("--only", default="abcde", help="releases to show, for example ad (default: all five)")
+    parser.add_argument("--only", default="abcde", help="releases to show, for example ad, or none (default: all five)")
     parser.add_argument(
         "--turns", default=",".join(TURNS), help="trainers of the loop's turns, or none (default: both)"
     )
@@ -44,15 +44,15 @@ def read_options(arguments: Sequence[str], environment: Mapping[str, str] | None
     parser.add_argument("--rate", type=float, default=Times.rate, help="messages a second (default: %(default)s)")
     parser.add_argument("--hold", type=int, default=Times.hold, help="seconds of a step (default: %(default)s)")
     told = parser.parse_args(arguments)
-    unknown = set(told.only) - set("abcde")
-    if unknown or not told.only:
-        parser.error(f"--only {told.only!r}: use letters of a, b, c, d, e")
-    turns = () if told.turns == NO_TURNS else tuple(told.turns.split(","))
+    only = "" if told.only == NONE else told.only
+    if set(only) - set("abcde") or not told.only:
+        parser.error(f"--only {told.only!r}: use letters of a, b, c, d, e, or {NONE}")
+    turns = () if told.turns == NONE else tuple(told.turns.split(","))
     if set(turns) - set(TURNS):
-        parser.error(f"--turns {told.turns!r}: use {', '.join(TURNS)} in any order, or {NO_TURNS}")
+        parser.error(f"--turns {told.turns!r}: use {', '.join(TURNS)} in any order, or {NONE}")
     if not 1 <= told.rate <= 500:
         parser.error(f"--rate {told.rate}: use 1 to 500 messages a second")
     if not 8 <= told.hold <= 3600:
         parser.error(f"--hold {told.hold}: use 8 to 3600 seconds, so that a person's window fits into it")
     keep = told.keep or environment.get("KEEP", "") not in ("", "0")
-    return Options(keep, tuple(sorted(set(told.only))), turns, told.folder, Times(rate=told.rate, hold=told.hold))
+    return Options(keep, tuple(sorted(set(only))), turns, told.folder, Times(rate=told.rate, hold=told.hold))

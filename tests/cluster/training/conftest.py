@@ -9,25 +9,19 @@ from pawl_devcluster import images
 from pawl_devcluster.cluster import up
 from pawl_devcluster.settings import Size
 from pawl_examples import install
-from pawl_examples.bringup import Stand
+from pawl_examples.bringup import LEARNING, TRAINERS, Stand
 from pawl_examples.dataset import Material
 
 COMPONENT, RUN = "taught-facts", "taught"
-ADDONS = ("kuberay", "mlflow")
-TRACKING = "http://mlflow.mlflow:5000"
 MESSAGES, MIN_EXAMPLES = 900, 600
 RUN_SECONDS = 600.0
 
 
 @pytest.fixture(scope="session")
 def ground(stand: Stand) -> Ground:
-    """What is there already is left alone, so whatever the demo brought up is not brought up again."""
-    cluster = up(Size.GPU, ADDONS, report=print)
-    cluster.load_images(images.build(["trainer"], print))
-    stand.kube.install(
-        "upgrade", "pawl", install.CHART, "--namespace", install.SYSTEM, "--reuse-values", "--wait",
-        "--set", f"mlflow.trackingUri={TRACKING}", "--set", "trainer.poll=1s",
-    )  # fmt: skip
+    """What the demo has brought up already is left alone."""
+    cluster = up(Size.GPU, LEARNING, report=print)
+    cluster.load_images(images.build([TRAINERS["linear-tagger"]], print))
     return Ground(stand, cluster.environment()["MLFLOW_TRACKING_URI"])
 
 

@@ -1,8 +1,10 @@
 """Building images: by name, only after a change, with the host's certificates, and with the log's end on failure."""
 
 import os
+import re
 import shutil
 import stat
+import subprocess
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -13,7 +15,7 @@ from pawl_devcluster.base_image import OFFICIAL
 from pawl_devcluster.cache import Cache
 from pawl_devcluster.errors import DevclusterError
 from pawl_devcluster.image_engines import Buildah, Docker, find_engine, host_certificates, shortened
-from pawl_devcluster.image_table import INPUTS_LABEL, RECIPES, full_name, inputs_digest, workspace
+from pawl_devcluster.image_table import INPUTS_LABEL, RECIPES, commit_of, full_name, inputs_digest, workspace
 from pawl_devcluster.images import ImageBuilder
 
 OPERATOR = "localhost/pawl/operator:dev"
@@ -180,9 +182,25 @@ def test_a_build_begins_only_where_its_image_fits(root, engine, tmp_path, lines,
     monkeypatch.setattr(cache.shutil, "disk_usage", lambda _: SimpleNamespace(free=10 * cache.GIB))
     builder = ImageBuilder(engine, root, Cache(tmp_path / "cache", lines.append), lines.append)
     builder.ensure("localhost/pawl/trainer:dev")
-    with pytest.raises(DevclusterError, match=f"Building {TORCH} needs 20.0 GiB"):
+    with pytest.raises(DevclusterError, match=f"Building {TORCH} needs 24.0 GiB"):
         builder.ensure(TORCH)
     assert len(engine.built) == 1
+
+
+def test_a_trainer_is_told_the_commit_and_no_other_image_is(root, engine, tmp_path, lines):
+    (root / "trainers" / "src").mkdir(parents=True)
+    (root / "trainers" / "Dockerfile").write_text("FROM scratch\n")
+    builder = ImageBuilder(engine, root, Cache(tmp_path / "cache", lines.append), lines.append)
+    for name in ("localhost/pawl/trainer:dev", OPERATOR):
+        builder.ensure(name)
+    assert [build.arguments for build in engine.built] == [{"COMMIT": ""}, {}]
+    git = shutil.which("git")
+    here = ["-c", "user.name=n", "-c", "user.email=e@example.org", "-c", "commit.gpgsign=false"]
+    for words in (["init", "--quiet"], ["add", "."], [*here, "commit", "--quiet", "--no-verify", "--message=m"]):
+        subprocess.run([git, *words], cwd=root, check=True)
+    assert re.fullmatch(r"[0-9a-f]{40}", commit_of(root))
+    (root / "uv.lock").write_text("changed")
+    assert re.fullmatch(r"[0-9a-f]{40}-dirty", commit_of(root))
 
 
 def test_cleaning_removes_every_image_the_one_with_torch_too(engine, monkeypatch, tmp_path):

@@ -85,6 +85,11 @@ def fitted(lesson, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
+def predictor(fitted):
+    return load(fitted.folder)
+
+
+@pytest.fixture(scope="module")
 def learnt(lesson, tmp_path_factory):
     folder = tmp_path_factory.mktemp("learnt")
     epochs = []
@@ -142,15 +147,15 @@ def test_a_graph_that_differs_is_not_exported(fitted, tmp_path, monkeypatch):
     assert not (tmp_path / artifact.MODEL).exists()
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(SOME_TEXTS)
 @example("")
 @example("   \n ")
 @example("  I live in Provo  ")
 @example("I'm Provo\u2019s \U0001f600\U0001f468\u200d\U0001f469\u200d\U0001f467 fan")
 @example("I live in Provo now. " * 60)
-def test_serving_finds_exactly_what_torch_finds_and_no_span_has_blank_ends(fitted, text):
-    served = load(fitted.folder).facts_of(text)
+def test_serving_finds_exactly_what_torch_finds_and_no_span_has_blank_ends(fitted, predictor, text):
+    served = predictor.facts_of(text)
     expected = fitted.find(text)
 
     assert [(one["slot"], one["start"], one["end"]) for one in served] == [
@@ -169,9 +174,9 @@ def test_the_predictor_is_what_the_common_entry_point_loads(fitted):
 
 
 @pytest.mark.parametrize("inputs", [{}, {"text": [1]}, {"texts": ["hello"]}])
-def test_inputs_it_cannot_use_are_named(fitted, inputs):
+def test_inputs_it_cannot_use_are_named(predictor, inputs):
     with pytest.raises(ValueError, match="tensor 'text'"):
-        load(fitted.folder).predict(inputs)
+        predictor.predict(inputs)
 
 
 def test_a_text_beyond_the_limit_is_read_up_to_it(fitted):
@@ -234,7 +239,7 @@ def test_without_a_fact_there_is_nothing_to_learn(lesson, tmp_path):
 def test_an_unknown_base_model_is_named(lesson, tmp_path):
     (tmp_path / "config.json").write_text("{}")
 
-    with pytest.raises(TrainingError, match="baseModel: .* cannot be loaded"):
+    with pytest.raises(TrainingError, match=r"baseModel: .* cannot be loaded"):
         base_of(str(tmp_path), 2, [], 0, 32)
 
 
@@ -366,19 +371,11 @@ def test_a_description_that_does_not_fit_is_refused(fitted, tmp_path, changes, w
 
 
 def test_a_lesson_has_one_name_in_every_process(lesson):
-    code = (
-        "from pawl_trainers.facts.examples import LabelledText; from pawl_trainers.facts.spans import Fact;"
-        "from pawl_trainers.token_classification.keeper import digest_of;"
-        "from pawl_trainers.token_classification.lesson import Lesson;"
-        "from pawl_trainers.token_classification.settings import Settings;"
-        "facts = frozenset(Fact(at, at + 1, slot) for at, slot in enumerate('ABCDEFG'));"
-        "print(digest_of(Lesson([LabelledText('p', 'abcdefgh', facts)], [], None, Settings(), 1)))"
-    )
+    """The number was computed under another PYTHONHASHSEED, so under another order of every set."""
     facts = frozenset(Fact(at, at + 1, slot) for at, slot in enumerate("ABCDEFG"))
     same = Lesson([LabelledText("p", "abcdefgh", facts)], [], None, Settings(), 1)
-    shown = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
 
-    assert shown.strip() == digest_of(same) != digest_of(lesson)
+    assert digest_of(same) == "1bad378c12775cf5" != digest_of(lesson)
 
 
 def _copied(source: Path, target: Path) -> None:

@@ -18,7 +18,7 @@ from pawl_examples.loop import golden, parity
 from pawl_examples.loop.arms import Arms, arms_of
 from pawl_examples.loop.objects import Objects, status_of
 from pawl_examples.loop.registry import fetch
-from pawl_examples.loop.setting import LOOP, NAMESPACE, Expected, LoopTimes, apply_loop, apply_objects, control
+from pawl_examples.loop.setting import LOOP, NAMESPACE, Expected, LoopTimes, apply_loop, apply_objects, clear, control
 from pawl_examples.loop.talk import Part, corrections, lessons, proof
 from pawl_examples.loop.turn import ControlResult, LoopResult, TurnResult, wrong
 from pawl_examples.scenarios import Scenario
@@ -68,6 +68,7 @@ class Act:
         parts = lessons(self.material, [turn.share for turn in turns], self.times.lesson_rate)
         proved = proof(self.material, self.times.proof, self.times.beside)
         self.result.provers = len(self.material.provers)
+        clear(self.kube)
         apply_objects(self.kube, self.times, self.result.provers)
         self._healthy()
         self.result.rules = self._look("rules")
@@ -77,8 +78,10 @@ class Act:
             expected = self._expected(part, sum(one.annotated for one in parts[:number]))
             apply_loop(self.kube, self.times, expected, lesson.trainer)
             self._turn(turn, part, proved)
-            if number == 1:
+            if number == 1 and turn.outcome == "Promoted":
                 self._controls(proved)
+            elif number == 1:
+                turn.problems.append(f"rules stay live, against what is known of them: the turn ended {_end_of(turn)}")
 
     def _expected(self, part: Part, told: int) -> Expected:
         """What a lesson will give: people correct whatever is live now, and that can be asked beforehand."""
@@ -200,6 +203,10 @@ def _timed(turn: TurnResult, stage: str) -> Iterator[None]:
         yield
     finally:
         turn.seconds[stage] = round(time.monotonic() - began, 1)
+
+
+def _end_of(turn: TurnResult) -> str:
+    return turn.outcome or str(turn.experiment.get("message") or turn.training.get("message") or "nowhere")
 
 
 def _ended(status: Json) -> bool:

@@ -45,6 +45,15 @@ class Expected:
     provers: int
 
 
+def clear(kube: Kube) -> None:
+    """Take away what an earlier run left in the namespace, so that this one begins with the rules again."""
+    ours = ("learningloops", "experiments", "trainingruns", "rollouts")
+    kinds = ",".join([*(f"{kind}.pawl.dev" for kind in ours), "httproutes"])
+    kube.run("-n", NAMESPACE, "delete", kinds, "--all", "--timeout=120s", seconds=130)
+    # What was live outlives its Rollout on purpose.
+    kube.run("-n", NAMESPACE, "delete", "deployments,services", "-l", "app.kubernetes.io/managed-by=pawl")
+
+
 def apply_objects(kube: Kube, times: LoopTimes, provers: int) -> None:
     """Apply route, Component and Rollout; `provers` is how many people prove."""
     for name in ("route", "component"):

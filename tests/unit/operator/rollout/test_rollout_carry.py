@@ -12,6 +12,7 @@ from virtual_loop import run_virtual
 
 from pawl.api.rollout_status import RolloutStatus
 from pawl.errors import Conflict, InvalidSpec, PermissionDenied
+from pawl_operator.assigners import Assigners
 from pawl_operator.kinds.rollout import actions as act
 from pawl_operator.kinds.rollout.controller import RolloutController
 from pawl_operator.kinds.rollout.measure import RolloutMeter
@@ -32,6 +33,7 @@ class Cluster:
         self.events: list[tuple[str, str]] = []
         self.store, self.metrics = ObjectStore(), OperatorMetrics()
         self.version = 1
+        self.assigners = Assigners(self, None)  # type: ignore[arg-type]
         self.store.put(ROLLOUTS, self.body(world.status.to_wire()))
         self.controller = RolloutController(self, self.store, self, RolloutMeter(self.metrics))  # type: ignore[arg-type]
         self.controller.carrier._do = self.do  # type: ignore[method-assign]

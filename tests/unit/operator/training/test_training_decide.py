@@ -8,7 +8,7 @@ from training_world import DIGEST, START, TrainingWorld, pod, progress, report, 
 
 from pawl_operator.kinds.training_run import actions as act
 from pawl_operator.kinds.training_run.reasons import Reason
-from pawl_operator.kinds.training_run.snapshot import Champion
+from pawl_operator.kinds.training_run.snapshot import Champion, ComponentFacts
 
 MINUTE = timedelta(minutes=1)
 VERSION = {"source": "models:/demo.facts/7", "digest": DIGEST}
@@ -110,6 +110,7 @@ def test_the_trainer_is_told_everything_it_needs_in_one_plan() -> None:
         ({"dataset": {"snapshot": {"uri": "s3://a", "digest": DIGEST}}}, {}, Reason.NOT_OFFERED),
         ({"gate": {"champion": CHAMPION}}, {}, Reason.CHAMPION_NOT_SERVED),
         ({}, {"component": None}, Reason.COMPONENT_NOT_FOUND),
+        ({}, {"component": ComponentFacts("squared-error", {})}, Reason.NOT_OFFERED),
         ({"engine": {"kubeRay": {}}}, {"engine_missing": "no KubeRay: install it"}, Reason.ENGINE_MISSING),
     ],
     ids=lambda value: str(value)[:40],

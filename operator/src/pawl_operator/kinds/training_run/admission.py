@@ -7,6 +7,8 @@ from pawl_operator.kinds.training_run.reasons import Reason
 
 OFFERED = ("linear-tagger", "token-classification")
 SCORE_METRIC = "accuracy"
+SCORES = ("span-f1", "exact")
+"""Of these more is better, which is what the gate asks."""
 LOOK_AGAIN = timedelta(seconds=10)
 """What is missing may come without an event of our own object: a Component, a Rollout's stable, KubeRay."""
 Refusal = tuple[Reason, str]
@@ -62,6 +64,9 @@ def _cluster(draft: Draft) -> Refusal | None:
     if seen.component is None:
         message = f"Component {spec.component} is not there or not valid: create it, or correct spec.component"
         return Reason.COMPONENT_NOT_FOUND, message
+    if seen.component.score not in SCORES:
+        message = f"Component {spec.component} has score {seen.component.score}: the gate needs {' or '.join(SCORES)}"
+        return Reason.NOT_OFFERED, message
     champion = spec.gate.champion
     if champion is not None and seen.champion is None:
         named = " ".join(part for part in (champion.source, champion.digest) if part)

@@ -1,0 +1,155 @@
+"""The second act's own parts: who speaks, which arm is right, how days become seconds, and what counts as wrong."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pawl.api.experiment import Experiment
+from pawl.api.learning_loop import LearningLoop
+from pawl.api.rollout import Rollout
+from pawl.assignment import fine_bucket
+from pawl_examples.dataset import Material, load_material
+from pawl_examples.kube import read_manifest
+from pawl_examples.ledger import Row
+from pawl_examples.loop.act import lessons_for
+from pawl_examples.loop.arms import arms_of, computed
+from pawl_examples.loop.objects import Objects, describe
+from pawl_examples.loop.setting import MANIFESTS, Expected, LoopTimes, compress_loop, compress_rollout, control
+from pawl_examples.loop.talk import corrections, lessons, people, proof
+from pawl_examples.loop.turn import ControlResult, LoopResult, TurnResult, golden_table, turns_table, wrong
+from pawl_examples.replay import replay
+
+KEY = "fact-extraction.4dbdf7f144"
+ASSIGNMENT = {
+    "uid": "experiment",
+    "key": KEY,
+    "ranges": [{"variant": "treatment", "start": 0, "end": 5000}, {"variant": "control", "start": 5000, "end": 10000}],
+}
+
+
+@pytest.fixture(scope="module")
+def material() -> Material:
+    return load_material()
+
+
+def test_lessons_are_in_order_of_time_hold_learn_people_alone_and_share_no_message(material: Material) -> None:
+    first, second = lessons(material, [0.6, 0.4], 30.0)
+    one, other = ({m.message for m in part.material.learn} for part in (first, second))
+    assert not one & other
+    assert len(one | other) == len(material.learn)
+    assert max(m.message.time for m in first.material.learn) <= min(m.message.time for m in second.material.learn)
+    assert not {m.person for m in (*first.material.learn, *second.material.learn)} & material.provers
+    assert first.pace.seconds == pytest.approx(first.annotated / 30.0)
+
+
+def test_in_a_proof_every_prove_person_speaks_and_no_message_is_said_twice(material: Material) -> None:
+    part = proof(material, 50.0, 4.0)
+    said = [one for one in replay(part.material, part.pace) if one.at < part.pace.seconds]
+    annotated = [one.message for one in said if one.facts is not None]
+    assert len(annotated) == len(set(annotated)) == len(material.prove)
+    assert {message.sender for message in annotated} == material.provers
+    assert all(one.evidence for one in said if one.facts is not None)
+    assert people(part) == len(material.provers)
+
+
+def test_corrections_are_what_people_say_to_an_answer_that_is_not_exactly_right(material: Material) -> None:
+    part = lessons(material, [1.0], 30.0)[0]
+    truth = {one.text: one.facts for one in part.material.learn}
+    empty = sum(bool(one.facts) for one in part.material.learn)
+    assert corrections(part, lambda _: frozenset()) == empty
+    assert corrections(part, lambda text: truth[text]) < empty
+
+
+def row(user: str, **changes: Any) -> Row:
+    arm = "candidate" if fine_bucket(user, KEY) < 5000 else "stable"
+    return Row(**{"scenario": "s", "user": user, "sent": 10.0, "ended": 10.1, "status": 200, "arm": arm,
+                  "rollout": "experiment"} | changes)  # fmt: skip
+
+
+def test_arms_are_compared_with_the_hash_and_strangers_are_told_apart() -> None:
+    rows = [row(f"u{number}") for number in range(100)]
+    other = "stable" if rows[0].arm == "candidate" else "candidate"
+    rows += [row("u0", arm=other), row("u1", rollout="the-rollout", arm="stable"), row("u2", status=503, rollout="")]
+    rows.append(row("u3", sent=99.0, ended=99.1))
+    found = arms_of(rows, ASSIGNMENT, 0.0, 50.0)
+    assert (found.requests, found.wrong, found.unassigned, found.lost) == (101, 1, 1, 1)
+    assert found.agreement == pytest.approx(100 / 101)
+    assert wrong(found, 0.5) == [
+        "1 of 101 answers came from another arm than the computed one",
+        "1 requests lost",
+    ]
+    assert computed("u0", ASSIGNMENT) == rows[0].arm
+
+
+def test_times_and_counts_change_in_the_manifests_and_nothing_else() -> None:
+    times, lesson = LoopTimes(), Expected(400, 700, 193)
+    [loop] = read_manifest(MANIFESTS / "learning-loop.yaml")
+    made = LearningLoop.model_validate(compress_loop(loop, times, lesson, "token-classification"))
+    assert made.spec.min_new_examples == 400
+    assert made.spec.training_template is not None
+    assert made.spec.training_template.spec.trainer == "token-classification"
+    assert made.spec.training_template.spec.gate.champion is None
+    assert made.spec.experiment_template is not None
+    assert made.spec.experiment_template.spec.analysis.window == f"{times.window}s"
+    [rollout] = read_manifest(MANIFESTS / "rollout.yaml")
+    assert [step.set_weight for step in Rollout.model_validate(compress_rollout(rollout, times, 193)).spec.steps] == [
+        10, 25, 50, 75, 100,
+    ]  # fmt: skip
+    assert times.window >= times.proof
+    assert times.most > times.proof + times.window + times.label_delay
+
+
+def test_a_control_is_an_experiment_that_sets_no_candidate() -> None:
+    arm = {"source": "models:/learn.fact-extraction/1", "digest": "sha256:" + "a" * 64}
+    made = Experiment.model_validate(control("twin", LoopTimes(), 193, arm))
+    assert made.spec.on_ship == "Report"
+    assert [(v.name, v.role) for v in made.spec.variants] == [("control", "Control"), ("treatment", "Treatment")]
+
+
+def test_the_first_of_several_turns_gets_three_fifths_of_the_lessons() -> None:
+    assert [(one.trainer, one.share) for one in lessons_for(["linear-tagger"])] == [("linear-tagger", 1.0)]
+    both = lessons_for(["linear-tagger", "token-classification"])
+    assert [one.share for one in both] == [0.6, 0.4]
+
+
+class Cluster:
+    """Watches that show what they are given once."""
+
+    def __init__(self, bodies: list[dict[str, Any]]) -> None:
+        self._bodies = bodies
+
+    def watch(self, *_: str) -> "Cluster":
+        return self
+
+    def __iter__(self) -> Any:
+        return iter(self._bodies)
+
+    def close(self) -> None:
+        pass
+
+
+def test_every_change_of_an_object_is_told_once() -> None:
+    told: list[Any] = []
+    bodies = [_experiment("Waiting"), _experiment("Waiting"), _experiment("Complete", "Ship")]
+    objects = Objects(Cluster(bodies), "learn", told.append)
+    objects.start()
+    assert objects.until("Experiment", "facts-1", lambda status: status.get("decision") == "Ship", 5)
+    objects.stop()
+    assert [(one.before, one.after) for one in told][:2] == [("-", "Waiting"), ("Waiting", "Ship")]
+    assert not objects.of("Experiment", "other")
+    assert describe("TrainingRun", {}) == "new"
+
+
+def _experiment(phase: str, decision: str = "") -> dict[str, Any]:
+    status = {"phase": phase} | ({"decision": decision} if decision else {})
+    return {"kind": "Experiment", "metadata": {"name": "facts-1"}, "status": status}
+
+
+def test_what_was_never_reached_leaves_a_table_and_a_report_that_say_so(tmp_path: Path) -> None:
+    result = LoopResult(turns=[TurnResult(1, "linear-tagger")], controls=[ControlResult("twin", "A/A", {}, None)])
+    result.turns[0].problems.append("no release")
+    assert turns_table(result).rows[0][:3] == ("1", "linear-tagger", "- + - + -")
+    assert golden_table(result).rows == ()
+    assert json.loads(json.dumps(result.report()))["problems"] == ["no release"]
