@@ -68,9 +68,13 @@ def test_killed_twice_it_goes_on_and_ends_with_the_same_model(tmp_path: Path) ->
         lines = []
         with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=log, text=True) as driver:
             assert driver.stdout is not None
-            for line in driver.stdout:
-                lines.append(line.rstrip())
-                killer.hear(line)
+            try:
+                for line in driver.stdout:
+                    lines.append(line.rstrip())
+                    killer.hear(line)
+            except BaseException:
+                driver.kill()
+                raise
     told = "\n".join(lines) + (tmp_path / "driver.log").read_text()
     here = assignment(distributed=False).fit(tmp_path, lambda part, said: None)
 

@@ -301,6 +301,13 @@ def test_a_token_has_the_class_of_the_fact_that_its_word_overlaps(fitted):
     assert labels == [IGNORED, 0, 0, 0, 2, 0, IGNORED]
 
 
+def test_a_slot_that_nobody_taught_is_left_out_of_the_loss(fitted):
+    text = LabelledText("", "I live in Provo now", frozenset({Fact(10, 15, "LOCATION")}))
+    labels = prepared(text, fitted.base.tokenizer, ("O", "HOBBY")).labels
+
+    assert labels == [IGNORED, 0, 0, 0, IGNORED, 0, IGNORED]
+
+
 def test_tokens_that_split_a_character_are_one_word():
     """As in models with a byte-level vocabulary: an emoji is four tokens with the same span."""
     names = sorted(pre_tokenizers.ByteLevel.alphabet())

@@ -39,6 +39,7 @@ def learn_on_worker(lesson: Lesson, directory: Path, workspace: Path, report: Re
     # Ray Train takes a report only when it looks, every 2 s by default, and the worker waits for it.
     os.environ.setdefault(_HEALTH_CHECK, "0.2")
     with keeper_of(lesson) as kept:
+        kept.release()
         with _relayed(kept, report):
             _run(lesson, kept, workspace)
         if (refusal := kept.load(_REFUSAL)) is not None:
@@ -71,6 +72,7 @@ def _work(config: dict[str, Any]) -> None:
     """Run on the worker."""
     lesson: Lesson = config["lesson"]
     kept: Kept = config["kept"]
+    kept.reserve()
 
     def told(epoch: Epoch) -> None:
         kept.say(epoch.number / lesson.settings.epochs, epoch.sentence())

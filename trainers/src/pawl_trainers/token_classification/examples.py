@@ -40,13 +40,17 @@ def classes_of(messages: Sequence[LabelledText]) -> tuple[str, ...]:
 
 
 def prepared(message: LabelledText, tokenizer: Tokenizer, classes: Sequence[str]) -> Prepared:
-    """Cut a message into tokens; a token of a word that overlaps a fact has its slot, a known one, as its class."""
+    """Cut a message into tokens; a token of a word that overlaps a fact has its slot as its class.
+
+    A slot that is not among the classes, because no message that is learned from has it, teaches nothing.
+    """
+    known = {slot: index for index, slot in enumerate(classes)}
     pieces = pieces_of(tokenizer, message.text)
     labels = [IGNORED] * len(pieces.ids)
     for word, positions in zip(pieces.words, pieces.members, strict=True):
         slots = [fact.slot for fact in sorted(message.facts) if word.start < fact.end and word.end > fact.start]
         for position in positions:
-            labels[position] = classes.index(slots[-1]) if slots else 0
+            labels[position] = known.get(slots[-1], IGNORED) if slots else known[OUTSIDE]
     return Prepared(pieces, labels, message.facts)
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import ray
+from ray.util.placement_group import PlacementGroup, get_current_placement_group, remove_placement_group
 
 from pawl_trainers.token_classification.lesson import Lesson
 from pawl_trainers.trainer import Report
@@ -29,6 +30,7 @@ class Keeper:
         self._blobs: dict[str, list[bytes]] = {}
         self._coming: list[bytes] = []
         self._said: list[tuple[float, str]] = []
+        self._reserved: PlacementGroup | None = None
         self._touched = time.monotonic()
         threading.Thread(target=self._leave, args=(idle_seconds,), daemon=True).start()
 
@@ -60,6 +62,11 @@ class Keeper:
         self._touched = time.monotonic()
         said, self._said = self._said, []
         return said
+
+    def exchange(self, group: PlacementGroup | None) -> PlacementGroup | None:
+        """Note the resources that a try has reserved, and return those of the try before."""
+        before, self._reserved = self._reserved, group
+        return before
 
     def _leave(self, idle_seconds: float) -> None:
         while time.monotonic() - self._touched < idle_seconds:
@@ -102,6 +109,15 @@ class Kept:
         """Pass on the sentences since the last call."""
         for part, message in ray.get(self.actor.take.remote()):
             report(part, message)
+
+    def reserve(self) -> None:
+        """On a worker: note what is reserved for it."""
+        ray.get(self.actor.exchange.remote(get_current_placement_group()))
+
+    def release(self) -> None:
+        """Give back what was reserved by a process that was lost; Ray leaves it so until the job's end."""
+        if (left := ray.get(self.actor.exchange.remote(None))) is not None:
+            remove_placement_group(left)
 
     def names(self, prefix: str) -> list[str]:
         """Return the names of the blobs that begin so."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 from pawl_trainers.trainer import TrainingError
 
@@ -49,7 +50,9 @@ def settings_from(parameters: Mapping[str, str]) -> Settings:
     if unknown := sorted(set(parameters) - set(_NAMES)):
         raise TrainingError(f"parameters: {unknown[0]!r} is not known; use one of {', '.join(_NAMES)}")
     kinds = {field.name: field.type for field in fields(Settings)}
-    numbers = {_NAMES[name]: _number(name, text, kinds[_NAMES[name]]) for name, text in parameters.items()}
+    numbers: dict[str, Any] = {
+        _NAMES[name]: _number(name, text, kinds[_NAMES[name]]) for name, text in parameters.items()
+    }
     return replace(Settings(), **numbers)
 
 
