@@ -22,7 +22,7 @@ from pawl_examples.history import Transition
 from pawl_examples.kube import KubeError
 from pawl_examples.loop.act import Act, lessons_for
 from pawl_examples.loop.objects import Objects
-from pawl_examples.loop.setting import HOST, LoopTimes
+from pawl_examples.loop.setting import HOST, LoopTimes, clear
 from pawl_examples.loop.turn import LoopResult, controls_table, golden_table, turns_table
 from pawl_examples.options import Options, read_options
 from pawl_examples.pace import numbers
@@ -116,6 +116,8 @@ class Demo:
 
     def _learn(self, stand: Stand, material: Material) -> None:
         """The second act, in a namespace and with traffic of its own."""
+        # Before anybody follows: what an earlier run left must not be taken for news.
+        clear(stand.kube)
         token = install.client_token(stand.kube, install.LEARN)
         settings, log = Settings(stand.gateway, HOST), LogSettings(stand.collector, token)
         traffic = Traffic(settings, log, Material((), (), {}), self.options.times.pace)

@@ -18,7 +18,7 @@ from pawl_examples.loop import golden, parity
 from pawl_examples.loop.arms import Arms, arms_of
 from pawl_examples.loop.objects import Objects, status_of
 from pawl_examples.loop.registry import fetch
-from pawl_examples.loop.setting import LOOP, NAMESPACE, Expected, LoopTimes, apply_loop, apply_objects, clear, control
+from pawl_examples.loop.setting import LOOP, NAMESPACE, Expected, LoopTimes, apply_loop, apply_objects, control
 from pawl_examples.loop.talk import Part, corrections, lessons, proof
 from pawl_examples.loop.turn import ControlResult, LoopResult, TurnResult, wrong
 from pawl_examples.scenarios import Scenario
@@ -68,7 +68,6 @@ class Act:
         parts = lessons(self.material, [turn.share for turn in turns], self.times.lesson_rate)
         proved = proof(self.material, self.times.proof, self.times.beside)
         self.result.provers = len(self.material.provers)
-        clear(self.kube)
         apply_objects(self.kube, self.times, self.result.provers)
         self._healthy()
         self.result.rules = self._look("rules")
@@ -115,13 +114,19 @@ class Act:
             return self._speak_and_decide(name, proved)
 
     def _speak_and_decide(self, name: str, proved: Part) -> Arms:
-        assignment = self.follower.history.latest["status"]["traffic"]["assignment"]
+        assignment = self._assignment(self.objects.of("Experiment", name)["metadata"]["uid"])
         since = time.time()
         self.traffic.speak(name, proved.material, proved.pace)
         self._until("Experiment", name, lambda status: bool(status.get("decision")), PROVE, "nothing was decided")
         until = time.time()
         self.traffic.quiet()
         return arms_of(self.traffic.ledger.rows(), assignment, since, until)
+
+    def _assignment(self, uid: str) -> Json:
+        """What the Rollout published of an Experiment's arms."""
+        if not self.follower.until(lambda history: _assigned(history.latest).get("uid") == uid, BEGIN):
+            raise KubeError(f"rollout/{install.ROLLOUT} published no assignment within {BEGIN:.0f} s")
+        return _assigned(self.follower.history.latest)
 
     def _release(self, turn: TurnResult, proved: Part) -> None:
         key = f"turn {turn.number}"
@@ -203,6 +208,11 @@ def _timed(turn: TurnResult, stage: str) -> Iterator[None]:
         yield
     finally:
         turn.seconds[stage] = round(time.monotonic() - began, 1)
+
+
+def _assigned(rollout: Json) -> Json:
+    found: Json = (status_of(rollout).get("traffic") or {}).get("assignment") or {}
+    return found
 
 
 def _end_of(turn: TurnResult) -> str:

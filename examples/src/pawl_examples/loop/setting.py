@@ -32,8 +32,8 @@ class LoopTimes:
 
     @property
     def replay(self) -> float:
-        """Seconds over which prove people speak during a release: all of its steps."""
-        return 8.0 * self.hold
+        """Seconds over which prove people speak during a release: all of its steps, and as long again for delays."""
+        return 14.0 * self.hold
 
 
 @dataclass(frozen=True)

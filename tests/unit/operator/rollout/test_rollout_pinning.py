@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import pytest
 from rollout_world import RolloutWorld, adopted
 
+from pawl_operator.assigners import Assigners
 from pawl_operator.kinds.rollout import actions as act
 from pawl_operator.kinds.rollout.observe import Observer, wanted_policy
 from pawl_operator.kube.resources import TRAFFIC_POLICIES
@@ -136,7 +137,8 @@ async def test_the_observer_looks_for_the_frozen_header_and_at_what_the_gateway_
         about=lambda _: SimpleNamespace(release=None, gateway=None, fresh_at=None, clock_skew=timedelta(0)),
         max_age=timedelta(seconds=45),
     )
-    observer = Observer(store, unknown, None, lambda: frozenset(), "Gateway")  # type: ignore[arg-type]
+    assigners = Assigners(None, None)  # type: ignore[arg-type]
+    observer = Observer(store, unknown, None, lambda: frozenset(), "Gateway", assigners)  # type: ignore[arg-type]
     wire = {"metadata": {"name": "facts", "namespace": "demo", "uid": "uid-1"}, "spec": world.wire}
     seen = await observer.observe(wire | {"status": world.status.to_wire()})
     assert (seen.sticky_policy, seen.sticky_refusal) == (True, "Conflicted: so it is")
