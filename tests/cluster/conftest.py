@@ -54,8 +54,7 @@ def own_cluster() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def report(own_cluster: None, folder: Path) -> Json:
     """What `make demo KEEP=1` reported; its output is shown when a test fails."""
-    # The encoder's turn is the same code with an image of several gigabytes; `make demo` shows it.
-    turns = ("--turns", "linear-tagger")
+    turns = ("--turns", "none")
     command = [sys.executable, "-m", "pawl_examples.demo", "--keep", "--folder", str(folder), *turns]
     done = subprocess.run(
         command, cwd=ROOT, check=False, timeout=3600, stdout=subprocess.PIPE, stderr=subprocess.STDOUT

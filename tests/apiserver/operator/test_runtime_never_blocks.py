@@ -22,7 +22,7 @@ from pawl_operator.settings import read_settings
 async def pump(runtime: Runtime, kube: AiohttpKube, namespace: str) -> None:
     """Stand in for the watches: show the runtime what the API server has, ten times a second."""
     while True:
-        for resource in WATCHED:
+        for resource in filter(runtime.watches.served, WATCHED):
             selector = OWNED_LABEL if resource in LABELLED else ""
             for body in (await kube.list(resource, namespace, selector=selector)).items:
                 runtime.watches.event(resource, "MODIFIED", body)
