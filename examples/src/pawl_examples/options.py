@@ -10,6 +10,8 @@ from pawl_examples.pace import Times
 
 FOLDER = Path(".demo")
 TURNS = ("linear-tagger", "token-classification")
+FIRST_TURN = TURNS[:1]
+TURNS_HELP = f"trainers of the loop's turns, of {', '.join(TURNS)}, or none (default: %(default)s)"
 NONE = "none"
 
 
@@ -21,7 +23,7 @@ class Options:
 
     keep: bool = False
     only: tuple[str, ...] = ("a", "b", "c", "d", "e")
-    turns: tuple[str, ...] = TURNS
+    turns: tuple[str, ...] = FIRST_TURN
     folder: Path = FOLDER
     times: Times = field(default_factory=Times)
 
