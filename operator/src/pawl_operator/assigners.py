@@ -3,19 +3,18 @@
 import asyncio
 import json
 from collections.abc import Sequence
-from typing import Any
 
 import aiohttp
 import structlog
 
 from pawl_operator.kube.port import KubePort, Object
-from pawl_operator.kube.resources import ENDPOINT_SLICES
+from pawl_operator.kube.resources import ENDPOINT_SLICES, SERVICE_LABEL
+from pawl_operator.tail import read_whole
 from pawl_operator.traffic.assigner_policy import AssignerService
 
 log = structlog.get_logger(__name__)
 DEADLINE = 2.0
 SIZE_LIMIT = 8 * 1024 * 1024
-SERVICE_LABEL = "kubernetes.io/service-name"
 UNHEARD = 0
 """What stands for a replica that gave no usable answer: it has no generation that anybody could rely on."""
 
@@ -47,10 +46,8 @@ class Assigners:
         try:
             async with session.get(f"{url}/v1/assignments") as answer:
                 answer.raise_for_status()
-                body = await answer.content.read(SIZE_LIMIT)
-                if not answer.content.at_eof():
-                    raise ValueError(f"the answer is larger than {SIZE_LIMIT} bytes")  # noqa: TRY301 - one way out
-            return generation_in(await asyncio.to_thread(_parsed, body), namespace, rollout)
+                body = await read_whole(answer, SIZE_LIMIT)
+            return generation_in(await asyncio.to_thread(json.loads, body), namespace, rollout)
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
             log.warning("assigner gave no usable answer", replica=url, error=f"{type(error).__name__} {error}"[:200])
             return UNHEARD
@@ -82,7 +79,3 @@ def generation_in(answer: object, namespace: str, rollout: str) -> int:
             generation = entry.get("generation")
             return generation if isinstance(generation, int) else UNHEARD
     return UNHEARD
-
-
-def _parsed(body: bytes) -> Any:  # noqa: ANN401 - JSON
-    return json.loads(body)

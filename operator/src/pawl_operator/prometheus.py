@@ -13,6 +13,7 @@ import aiohttp
 
 from pawl.errors import EvidenceUnavailable
 from pawl.evidence import Sample
+from pawl_operator.tail import read_whole
 
 SIZE_LIMIT = 64 * 1024 * 1024
 DATE_RESOLUTION = timedelta(seconds=1)
@@ -96,7 +97,7 @@ class Prometheus:
             headers["Authorization"] = f"Bearer {token.strip()}"
         sent = datetime.now(UTC)
         async with self._session.post(self._url, data={"query": query}, headers=headers) as got:
-            text = await _limited(got)
+            text = await read_whole(got, SIZE_LIMIT)
             self._compare_clocks(got.headers.get("Date"), sent)
         # Thousands of samples take milliseconds to parse, which the loop can do without.
         answer = await asyncio.to_thread(json.loads, text)
@@ -111,16 +112,6 @@ class Prometheus:
             return
         low, high = sent - DATE_RESOLUTION, datetime.now(UTC)
         self.clock_skew = max(low - told, told - high, timedelta(0))
-
-
-async def _limited(got: aiohttp.ClientResponse) -> bytes:
-    chunks, size = [], 0
-    async for chunk in got.content.iter_chunked(1 << 16):
-        size += len(chunk)
-        if size > SIZE_LIMIT:
-            raise ValueError(f"answer is larger than {SIZE_LIMIT} bytes")
-        chunks.append(chunk)
-    return b"".join(chunks)
 
 
 def _sample(entry: Mapping[str, Any]) -> Sample:

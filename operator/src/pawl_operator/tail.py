@@ -1,4 +1,4 @@
-"""The end of an answer of any length, in bounded memory: a log's last lines are the ones that matter."""
+"""Answers of any length in bounded memory: the whole of one that must not be long, or the end of a log."""
 
 import aiohttp
 
@@ -11,3 +11,17 @@ async def read_tail(answer: aiohttp.ClientResponse, limit: int) -> bytes:
         if len(kept) > 2 * limit:
             del kept[:-limit]
     return bytes(kept[-limit:])
+
+
+async def read_whole(answer: aiohttp.ClientResponse, limit: int) -> bytes:
+    """Return the body; the caller bounds the time.
+
+    Raises:
+        ValueError: it is longer than `limit` bytes.
+    """
+    kept = bytearray()
+    async for chunk in answer.content.iter_any():
+        kept += chunk
+        if len(kept) > limit:
+            raise ValueError(f"answer is larger than {limit} bytes")
+    return bytes(kept)

@@ -67,6 +67,8 @@ REFERENCE_GRANTS = Resource("gateway.networking.k8s.io", "v1beta1", "referencegr
 RAY_JOBS = Resource("ray.io", "v1", "rayjobs", "RayJob")
 JOBS = Resource("batch", "v1", "jobs", "Job")
 
+SERVICE_LABEL = "kubernetes.io/service-name"
+"""Says of an EndpointSlice which Service it belongs to."""
 OWN_KINDS = (ROLLOUTS, COMPONENTS, TRAINING_RUNS, EXPERIMENTS, LEARNING_LOOPS)
 OWNED_LABEL = "pawl.dev/rollout"
 """Every Deployment, Pod, claim and policy that Pawl makes carries it; watches select by it on the server."""

@@ -15,8 +15,6 @@ from pawl_operator.traffic.filters import Mark, marked, mirror, mirror_target, r
 from pawl_operator.traffic.httproute import Ownership, rule_index
 
 HEADER = "x-pawl-variant"
-TRIAL_RELEASE, TRIAL_STEP = 1, 1
-"""An Experiment has one release with one step: as such its interactions are stored and counted."""
 _INHERITED = ("timeouts", "retry", "sessionPersistence")
 Rule = Mapping[str, Any]
 

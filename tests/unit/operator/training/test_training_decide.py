@@ -353,6 +353,19 @@ def test_a_running_training_whose_pods_do_not_come_back_is_repeated() -> None:
     world.run(lambda w: max(w.attempts, default=0) == 2, MINUTE)
 
 
+def test_a_running_job_whose_head_is_gone_is_lost_at_once_for_nobody_makes_another() -> None:
+    world = running(engine={"kubeRay": {}})
+    world.pods = (pod(world, "head", not_ready_since=None), pod(world, "worker", not_ready_since=None))
+    world.stay(MINUTE)
+    assert world.status.attempts[-1].reason == ""
+    world.pods = (pod(world, "worker", not_ready_since=None),)
+    world.settle()
+    assert (world.status.attempts[-1].number, world.status.attempts[-1].reason) == (1, "PodsLost")
+    assert "head" in world.status.attempts[-1].message
+    world.pods = ()
+    world.run(lambda w: max(w.attempts, default=0) == 2, MINUTE)
+
+
 def test_a_head_that_dies_late_and_gets_its_job_again_is_no_late_start() -> None:
     world = running(engine={"kubeRay": {}})
     world.stay(timedelta(hours=1))

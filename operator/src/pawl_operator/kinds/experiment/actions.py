@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
 
 from pawl.api.experiment import ExperimentStatus
 from pawl.api.serving import ModelVersion
+from pawl_operator.kinds.notes import EventNote
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,15 +14,6 @@ class SetCandidate:
 
     rollout: str
     version: ModelVersion
-
-
-@dataclass(frozen=True, slots=True)
-class EventNote:
-    """A Kubernetes Event to send after the status was written."""
-
-    kind: Literal["Normal", "Warning"]
-    reason: str
-    message: str
 
 
 @dataclass(frozen=True, slots=True)

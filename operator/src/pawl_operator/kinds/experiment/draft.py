@@ -9,9 +9,10 @@ from typing import Literal
 from pawl.api.experiment import ExperimentSpec, ExperimentStatus, Variant
 from pawl.api.serving import ModelVersion
 from pawl_operator.kinds.conditions import MESSAGE_LIMIT, Value, renewed
-from pawl_operator.kinds.experiment.actions import EventNote, Plan, SetCandidate
+from pawl_operator.kinds.experiment.actions import Plan, SetCandidate
 from pawl_operator.kinds.experiment.reasons import Reason
 from pawl_operator.kinds.experiment.snapshot import ExperimentSnapshot
+from pawl_operator.kinds.notes import EventNote
 
 Kind = Literal["Accepted", "TrafficGranted", "MetricsAvailable", "Complete"]
 ORDER: tuple[Kind, ...] = ("Accepted", "TrafficGranted", "MetricsAvailable", "Complete")

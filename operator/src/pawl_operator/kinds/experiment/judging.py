@@ -12,9 +12,8 @@ from pawl_operator.kinds.evidence_entries import entries_for
 from pawl_operator.kinds.experiment.admission import decision_plan
 from pawl_operator.kinds.experiment.draft import Draft
 from pawl_operator.kinds.experiment.reasons import Reason
+from pawl_operator.kinds.rollout.trial_route import TRIAL_RELEASE
 
-RELEASE = 1
-"""An Experiment is stored and counted as the first release of its own uid."""
 _LIMITS = HardLimits()
 
 
@@ -60,7 +59,7 @@ def _unavailable(draft: Draft, reason: str, message: str) -> ExperimentJudgement
 def _observations(draft: Draft, started: datetime) -> Observations:
     seen = draft.seen
     return Observations(
-        evidence=seen.evidence if seen.evidence is not None and seen.evidence.release == RELEASE else None,
+        evidence=seen.evidence if seen.evidence is not None and seen.evidence.release == TRIAL_RELEASE else None,
         gateway=seen.gateway,
         workload=WorkloadHealth(desired=1, ready=1),
         step_started_at=started,

@@ -11,7 +11,7 @@ from pawl.evidence import CANDIDATE, STABLE
 from pawl.hard_limits import lookback
 from pawl_operator.arm_samples import ArmSources, cluster_name
 from pawl_operator.evidence_source import EvidenceTarget
-from pawl_operator.kinds.experiment.judging import RELEASE
+from pawl_operator.kinds.rollout.trial_route import TRIAL_RELEASE
 from pawl_operator.traffic.filters import read_marks
 
 LIVE = ("Waiting", "Running")
@@ -30,7 +30,7 @@ def experiment_target(
         return None
     return EvidenceTarget(
         uid=uid,
-        release=RELEASE,
+        release=TRIAL_RELEASE,
         interval=parse_duration(experiment.spec.analysis.interval),
         # It has no limits of its own and is held to the usual ones.
         lookback=lookback(HardLimits()),

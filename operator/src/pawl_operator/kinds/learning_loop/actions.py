@@ -12,6 +12,7 @@ from typing import Literal
 
 from pawl.api.learning_loop import Champion, LearningLoopStatus
 from pawl.api.training_run import Registered
+from pawl_operator.kinds.notes import EventNote
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,15 +48,6 @@ class SetCandidate:
 
 
 Action = CreateTrainingRun | CreateExperiment | DeleteChild | SetCandidate
-
-
-@dataclass(frozen=True, slots=True)
-class EventNote:
-    """A Kubernetes Event to send after the status was written."""
-
-    kind: Literal["Normal", "Warning"]
-    reason: str
-    message: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,10 @@ from typing import Literal
 
 from pawl.api.learning_loop import MAX_HISTORY, LearningLoopSpec, LearningLoopStatus, Turn, TurnOutcome, TurnRecord
 from pawl.api.rollout import Rollout
-from pawl_operator.kinds.learning_loop.actions import Action, EventNote, Plan
+from pawl_operator.kinds.learning_loop.actions import Action, Plan
 from pawl_operator.kinds.learning_loop.reasons import Reason
 from pawl_operator.kinds.learning_loop.snapshot import LoopSnapshot
+from pawl_operator.kinds.notes import EventNote
 
 MESSAGE_LIMIT = 1024
 LATER = timedelta(seconds=10)

@@ -9,10 +9,10 @@ status, and the next pass decides again; a repair that fails is told and holds u
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
 
 from pawl.api.rollout_status import RolloutStatus
 from pawl.api.serving import ServeSpec
+from pawl_operator.kinds.notes import EventNote
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,15 +182,6 @@ REPAIRS = (
 """What the next pass asks for again by itself until it is so: neither route nor status may wait for it."""
 
 FINALIZER = "pawl.dev/route"
-
-
-@dataclass(frozen=True, slots=True)
-class EventNote:
-    """A Kubernetes Event to send after the status was written."""
-
-    kind: Literal["Normal", "Warning"]
-    reason: str
-    message: str
 
 
 @dataclass(frozen=True, slots=True)

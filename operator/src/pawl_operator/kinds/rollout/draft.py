@@ -9,7 +9,8 @@ from typing import Literal
 from pawl.api.rollout import RolloutSpec
 from pawl.api.rollout_status import Rejected, ReleaseStatus, RolloutStatus, StableStatus
 from pawl.verdicts import Judgement
-from pawl_operator.kinds.rollout.actions import Action, EventNote, PatchRoute, PatchVariants, Plan
+from pawl_operator.kinds.notes import EventNote
+from pawl_operator.kinds.rollout.actions import Action, PatchRoute, PatchVariants, Plan
 from pawl_operator.kinds.rollout.reasons import Reason
 from pawl_operator.kinds.rollout.snapshot import RolloutSnapshot
 

@@ -6,9 +6,8 @@ from pawl.api.rollout import Rollout
 from pawl_operator.kinds.rollout.snapshot import WorkloadState
 from pawl_operator.kinds.rollout.versions import candidate_of, resolve, service_of
 from pawl_operator.kube.port import KubePort, Object
-from pawl_operator.kube.resources import ENDPOINT_SLICES
+from pawl_operator.kube.resources import ENDPOINT_SLICES, SERVICE_LABEL
 
-SERVICE_LABEL = "kubernetes.io/service-name"
 CHANGE_NOTE = "endpoints.kubernetes.io/last-change-trigger-time"
 
 

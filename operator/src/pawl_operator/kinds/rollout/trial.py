@@ -13,7 +13,7 @@ pods live. A release that wants to start does not wait for a trial that has no u
 from dataclasses import dataclass
 
 from pawl.api.analysis import HardLimits
-from pawl.api.rollout_status import Holder, TrialArm, TrialStatus
+from pawl.api.rollout_status import Holder, TrialArm, TrialState, TrialStatus
 from pawl.durations import parse_duration
 from pawl.hard_limits import WorkloadHealth, workload_breach
 from pawl_operator.kinds.rollout.actions import FINALIZER, AddFinalizer, EnsureAssignerPolicy, PatchVariants
@@ -137,8 +137,8 @@ def _leave(draft: Draft, end: _End) -> None:
     trial = _trial(draft)
     draft.set(trial=trial.model_copy(update={"state": "Leaving", "cause": end.reason, "message": end.message[:1024]}))
     draft.set_traffic(desired=0)
-    kind, reason = ("Warning", Reason(end.reason)) if end.reason else ("Normal", Reason.TRIAL_LEAVING)
-    draft.event("Warning" if kind == "Warning" else "Normal", reason, f"{end.message}: all users go back to stable")
+    reason = Reason(end.reason) if end.reason else Reason.TRIAL_LEAVING
+    draft.event("Warning" if end.reason else "Normal", reason, f"{end.message}: all users go back to stable")
 
 
 def _prepare(draft: Draft, trial: TrialStatus) -> None:
@@ -252,7 +252,7 @@ def _keep_treatment(draft: Draft, trial: TrialStatus) -> None:
         draft.act(wanted)
 
 
-def _step(draft: Draft, state: str, message: str) -> None:
+def _step(draft: Draft, state: TrialState, message: str) -> None:
     draft.set(trial=_trial(draft).model_copy(update={"state": state, "message": message}))
     draft.say(Reason.SHIFTING, f"Experiment {_trial(draft).experiment}: {message}")
 

@@ -15,6 +15,8 @@ from pawl_operator.kinds.rollout.draft import SOON, Draft
 from pawl_operator.kinds.rollout.route_target import SETTLING, last_number
 from pawl_operator.kinds.rollout.snapshot import CANDIDATE, STABLE, RouteState
 
+TRIAL_RELEASE, TRIAL_STEP = 1, 1
+"""An Experiment is stored and counted as the only release of its own uid, with one step."""
 _UID_DIGITS = 8
 
 
@@ -36,8 +38,8 @@ def variants(trial: TrialStatus) -> tuple[Variant, ...]:
             revision=arm.revision,
             arm=name,
             owner=trial.uid,
-            release=1,
-            step=1,
+            release=TRIAL_RELEASE,
+            step=TRIAL_STEP,
             mirror_service=other.service if trial.mirror_percent else "",
             mirror_percent=trial.mirror_percent,
         )

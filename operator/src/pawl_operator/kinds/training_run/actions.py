@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
 
 from pawl.api.training_run import TrainingRunStatus
+from pawl_operator.kinds.notes import EventNote
 
 FINALIZER = "pawl.dev/ray-job"
 
@@ -47,15 +47,6 @@ class DeleteRun:
 
 
 Action = StartAttempt | RetireAttempt | AddFinalizer | RemoveFinalizer | DeleteRun
-
-
-@dataclass(frozen=True, slots=True)
-class EventNote:
-    """A Kubernetes Event to send after the status was written."""
-
-    kind: Literal["Normal", "Warning"]
-    reason: str
-    message: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,6 +54,11 @@ def lost(pods: Iterable[PodState], patience: timedelta, now: datetime) -> str:
     return _names(gone)
 
 
+def headless(pods: Sequence[PodState]) -> bool:
+    """Return whether the pods of a running Ray cluster of our own are without a head, which nobody makes again."""
+    return any(pod.role == "worker" for pod in pods) and all(pod.role != "head" for pod in pods)
+
+
 def _image(pod: PodState) -> Diagnosis | None:
     if not pod.image:
         return None

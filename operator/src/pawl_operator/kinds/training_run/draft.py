@@ -8,7 +8,8 @@ from typing import Literal
 
 from pawl.api.training_run import MAX_ATTEMPTS, Attempt, TrainingRunSpec, TrainingRunStatus
 from pawl.durations import parse_duration
-from pawl_operator.kinds.training_run.actions import Action, EventNote, Plan
+from pawl_operator.kinds.notes import EventNote
+from pawl_operator.kinds.training_run.actions import Action, Plan
 from pawl_operator.kinds.training_run.reasons import Reason
 from pawl_operator.kinds.training_run.snapshot import TrainingSnapshot
 

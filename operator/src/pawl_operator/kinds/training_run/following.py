@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from pawl.api.training_run import Attempt
 from pawl_operator.kinds.conditions import RECONCILED
-from pawl_operator.kinds.training_run.diagnosis import lost, why_not_started, why_out_of_memory
+from pawl_operator.kinds.training_run.diagnosis import headless, lost, why_not_started, why_out_of_memory
 from pawl_operator.kinds.training_run.draft import Draft
 from pawl_operator.kinds.training_run.ending import end, end_by_report, too_long
 from pawl_operator.kinds.training_run.reasons import Reason
@@ -51,6 +51,10 @@ def _run(draft: Draft, attempt: Attempt, state: AttemptState) -> None:
         diagnosis = why_not_started(draft.seen.pods, draft.now)
         cause = f": {diagnosis[1]}" if diagnosis is not None else ""
         end(draft, attempt, Reason.PODS_LOST, f"pods of the running training did not come back ({gone}){cause}")
+        return
+    if state.stage == "Running" and headless(draft.seen.pods):
+        # KubeRay would go on saying that the job runs until activeDeadline is over.
+        end(draft, attempt, Reason.PODS_LOST, "the head of the Ray cluster is gone, and with it the training")
         return
     if state.stage != "Running":
         # A head that died came back, and has the job again.

@@ -1,7 +1,8 @@
 """Engine `kubeRay`: one RayJob an attempt, with a Ray cluster of its own that KubeRay makes and takes down.
 
-KubeRay submits by HTTP (no submitter pod) and does not retry (Pawl counts the attempts); a head that dies comes back
-and gets the job again. The cluster stays for a while after the end, because the log is in its head, and goes as soon
+KubeRay submits by HTTP (no submitter pod) and does not retry (Pawl counts the attempts). A head whose container ends
+comes back and gets the job again; for a head whose pod is gone KubeRay 1.5.1 makes no other, and goes on saying that
+the job runs (seen). The cluster stays for a while after the end, because the log is in its head, and goes as soon
 as the report was read: then its time to live is set to 0. The RayJob itself stays as a record.
 """
 
