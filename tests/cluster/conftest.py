@@ -54,7 +54,7 @@ def own_cluster() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def report(own_cluster: None, folder: Path) -> Json:
     """What `make demo KEEP=1` reported; its output is shown when a test fails."""
-    turns = ("--turns", "none")
+    turns = ("--turns", "linear-tagger")
     command = [sys.executable, "-m", "pawl_examples.demo", "--keep", "--folder", str(folder), *turns]
     done = subprocess.run(
         command, cwd=ROOT, check=False, timeout=3600, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
@@ -75,7 +75,7 @@ def stand(report: Json, folder: Path, material: Material) -> Stand:
     """The same cluster, set up once more: every step of the bring-up may be repeated."""
     phases = Phases(print)
     times = Times()
-    return set_up(phases, prepare(phases, folder, print), times, numbers(material, times, 10))
+    return set_up(phases, prepare(phases, folder, print, ("linear-tagger",)), times, numbers(material, times, 10))
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
-from typing import Protocol
 
 from pawl.durations import parse_duration
 from pawl_devcluster.cluster import down
@@ -20,9 +19,8 @@ from pawl_examples.dataset import Material, load_material
 from pawl_examples.follow import Follower
 from pawl_examples.history import Transition
 from pawl_examples.kube import KubeError
-from pawl_examples.loop.act import Act, lessons_for
-from pawl_examples.loop.objects import Objects
-from pawl_examples.loop.setting import HOST, LoopTimes, clear
+from pawl_examples.loop.act import lessons_for
+from pawl_examples.loop.stage import staged
 from pawl_examples.loop.turn import LoopResult, controls_table, golden_table, turns_table
 from pawl_examples.options import Options, read_options
 from pawl_examples.pace import numbers
@@ -116,19 +114,11 @@ class Demo:
 
     def _learn(self, stand: Stand, material: Material) -> None:
         """The second act, in a namespace and with traffic of its own."""
-        # Before anybody follows: what an earlier run left must not be taken for news.
-        clear(stand.kube)
-        token = install.client_token(stand.kube, install.LEARN)
-        settings, log = Settings(stand.gateway, HOST), LogSettings(stand.collector, token)
-        traffic = Traffic(settings, log, Material((), (), {}), self.options.times.pace)
-        follower = Follower(stand.kube, install.LEARN, install.ROLLOUT, self._tell)
-        objects = Objects(stand.kube, install.LEARN, self._tell)
         self.result.loop = LoopResult()
-        act = Act(
-            stand.kube, traffic, follower, objects, material, LoopTimes(), self.options.folder, stand.tracking,
-            self._note, self.result.loop,
-        )  # fmt: skip
-        with running(follower), running(objects), running(traffic), self._phases.phase("learning loop"):
+        with (
+            self._phases.phase("learning loop"),
+            staged(stand, material, self.options.folder, self.result.loop, self._tell, self._note) as act,
+        ):
             act.play(lessons_for(self.options.turns))
 
     @contextmanager
@@ -165,26 +155,6 @@ class Demo:
         with self._speaking:
             for line in lines:
                 self._console.print(line, markup=False, soft_wrap=True)
-
-
-class Runs(Protocol):
-    """Whatever is started and stopped."""
-
-    def start(self) -> None:
-        """Begin."""
-
-    def stop(self) -> None:
-        """End."""
-
-
-@contextmanager
-def running(one: Runs) -> Iterator[None]:
-    """Start something, and stop it whatever happens."""
-    one.start()
-    try:
-        yield
-    finally:
-        one.stop()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -80,9 +80,9 @@ def source() -> str:
     return f"pvc://models/{MODEL_FOLDER}"
 
 
-def client_token(kube: Kube, namespace: str = NAMESPACE) -> str:
-    """The application's API key for the collector, from the Secret that the chart made."""
-    secret = kube.get("secret", "pawl-client", "-n", namespace)
+def client_token(kube: Kube, namespace: str = NAMESPACE, name: str = "pawl-client") -> str:
+    """The application's API key for the collector, or a trainer's, from the Secret that the chart made."""
+    secret = kube.get("secret", name, "-n", namespace)
     return base64.b64decode(secret["data"]["token"]).decode()
 
 

@@ -10,12 +10,15 @@ from pawl.api.experiment import Experiment
 from pawl.api.learning_loop import LearningLoop
 from pawl.api.rollout import Rollout
 from pawl.assignment import fine_bucket
+from pawl.scoring.types import Score
 from pawl_examples.dataset import Material, load_material
 from pawl_examples.kube import read_manifest
 from pawl_examples.ledger import Row
 from pawl_examples.loop.act import lessons_for
 from pawl_examples.loop.arms import arms_of, computed
+from pawl_examples.loop.golden import Look, by_person, golden_messages
 from pawl_examples.loop.objects import Objects, describe
+from pawl_examples.loop.parity import Parity
 from pawl_examples.loop.setting import MANIFESTS, Expected, LoopTimes, compress_loop, compress_rollout, control
 from pawl_examples.loop.talk import corrections, lessons, people, proof
 from pawl_examples.loop.turn import ControlResult, LoopResult, TurnResult, golden_table, turns_table, wrong
@@ -150,6 +153,44 @@ def _experiment(phase: str, decision: str = "") -> dict[str, Any]:
 def test_what_was_never_reached_leaves_a_table_and_a_report_that_say_so(tmp_path: Path) -> None:
     result = LoopResult(turns=[TurnResult(1, "linear-tagger")], controls=[ControlResult("twin", "A/A", {}, None)])
     result.turns[0].problems.append("no release")
-    assert turns_table(result).rows[0][:3] == ("1", "linear-tagger", "- + - + -")
+    assert turns_table(result).rows[0][:3] == ("1", "linear-tagger on -", "- + - + -")
     assert golden_table(result).rows == ()
     assert json.loads(json.dumps(result.report()))["problems"] == ["no release"]
+
+
+def people_who(right: int, of: int) -> dict[str, Score]:
+    """Forty people with one fact each; as many as `right` got it."""
+    return {f"p{number}": Score(2 * (number < right), 2 if number < right else 1) for number in range(of)}
+
+
+def look_of(model: str, f1: float, by_person: dict[str, Score]) -> Look:
+    return Look(model, "r", {"f1": f1, "lower": 0.0, "upper": 1.0, "precision": f1, "recall": f1}, by_person)
+
+
+def test_improved_is_said_of_a_difference_from_the_best_before_that_is_no_chance() -> None:
+    rules, tagger = look_of("rules", 0.1, people_who(4, 40)), look_of("tagger", 0.8, people_who(30, 40))
+    worse, alike = look_of("worse", 0.3, people_who(8, 40)), look_of("alike", 0.79, people_who(29, 40))
+    parity = Parity(500, 1, 0.02)
+    turns = [
+        TurnResult(1, "a", look=tagger, parity=parity), TurnResult(2, "b", look=worse), TurnResult(3, "c", look=alike)
+    ]  # fmt: skip
+    rows = golden_table(LoopResult(rules=rules, turns=turns)).rows
+    said = [row[5].rpartition(" ")[2] for row in rows]
+    assert said == ["-", "improved", "worse", "apart"]
+    assert all("tagger" in row[5] for row in rows[2:])
+    assert [row[6] for row in rows] == ["-", "499 of 500, by 0.02", "-", "-"]
+
+
+def test_a_report_of_looks_names_no_person() -> None:
+    looked = look_of("tagger", 0.8, {"somebody": Score(2, 2)})
+    told = json.dumps(LoopResult(rules=looked, turns=[TurnResult(1, "a", look=looked)]).report())
+    assert "0.8" in told
+    assert "somebody" not in told
+
+
+def test_a_persons_counts_on_golden_are_the_pieces_of_f1() -> None:
+    messages = golden_messages()
+    truth = {one.text: one.facts for one in messages}
+    found = by_person(truth, messages)
+    assert set(found) == {one.person for one in messages}
+    assert sum(one.numerator for one in found.values()) == sum(one.denominator for one in found.values()) > 0

@@ -2,7 +2,6 @@
 that must not ship.
 """
 
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -16,8 +15,8 @@ from pawl_examples.follow import Follower
 from pawl_examples.kube import Kube, KubeError
 from pawl_examples.loop import golden, parity
 from pawl_examples.loop.arms import Arms, arms_of
+from pawl_examples.loop.looks import Looks
 from pawl_examples.loop.objects import Objects, status_of
-from pawl_examples.loop.registry import fetch
 from pawl_examples.loop.setting import LOOP, NAMESPACE, Expected, LoopTimes, apply_loop, apply_objects, control
 from pawl_examples.loop.talk import Part, corrections, lessons, proof
 from pawl_examples.loop.turn import ControlResult, LoopResult, TurnResult, wrong
@@ -70,7 +69,7 @@ class Act:
         self.result.provers = len(self.material.provers)
         apply_objects(self.kube, self.times, self.result.provers)
         self._healthy()
-        self.result.rules = self._look("rules")
+        self.result.rules = self._looks.live("rules")
         for number, (lesson, part) in enumerate(zip(turns, parts, strict=True), start=1):
             turn = TurnResult(number, lesson.trainer)
             self.result.turns.append(turn)
@@ -85,7 +84,7 @@ class Act:
     def _expected(self, part: Part, told: int) -> Expected:
         """What a lesson will give: people correct whatever is live now, and that can be asked beforehand."""
         texts = [one.text for one in part.material.learn]
-        answers = dict(zip(texts, golden.ask(self._service(), texts), strict=True))
+        answers = dict(zip(texts, golden.ask(self._looks.address(), texts), strict=True))
         news = corrections(part, lambda text: golden.facts_in(answers[text]))
         return Expected(int(NEARLY * news), int(0.5 * told), self.result.provers)
 
@@ -107,6 +106,8 @@ class Act:
         turn.problems += wrong(turn.arms, MOST_UNASSIGNED) if turn.arms is not None else ["nobody was assigned"]
         if turn.experiment.get("decision") == "Ship":
             self._release(turn, proved)
+        if turn.look is None:
+            turn.look = self._looks.artifact(_name_of(turn), turn.training["registered"])
 
     def _prove(self, turn: TurnResult, name: str, proved: Part) -> Arms | None:
         with _timed(turn, "experiment"):
@@ -143,14 +144,12 @@ class Act:
         turn.release = Outcome(Scenario(key, turn.trainer, "Promoted"), record, () if ended else ("no end",))
         turn.outcome = record.state
         if record.state == "Promoted":
-            turn.look = self._look(f"{turn.trainer}, turn {turn.number}")
+            turn.look = self._looks.live(_name_of(turn))
             turn.parity = self._parity(turn)
 
     def _parity(self, turn: TurnResult) -> parity.Parity:
         texts = [one.text for one in self.material.prove][: parity.MESSAGES]
-        with tempfile.TemporaryDirectory() as folder:
-            directory = fetch(self.tracking, turn.training["registered"], Path(folder))
-            found = parity.compare(self._service(), directory, texts)
+        found = self._looks.compare(turn.training["registered"], texts)
         if found.different:
             turn.problems.append(f"served answers differ from the trainer's on {found.different} messages")
         return found
@@ -175,15 +174,9 @@ class Act:
                 found.problems.append(f"{title}: was shipped")
             self.result.controls.append(found)
 
-    def _look(self, model: str) -> golden.Look:
-        revision = self.follower.history.latest["status"]["stable"]["revision"]
-        return golden.look(self._service(), model, revision, golden.golden_messages(), self.folder)
-
-    def _service(self) -> str:
-        """The address of what is live, as this machine reaches it: past the gateway."""
-        service = self.follower.history.latest["status"]["stable"]["service"]
-        found = self.kube.get("service", service, "-n", NAMESPACE)["spec"]
-        return f"http://{found['clusterIP']}:{found['ports'][0]['port']}"
+    @property
+    def _looks(self) -> Looks:
+        return Looks(self.kube, self.follower, self.tracking, self.folder)
 
     def _node(self, run: str) -> str:
         """The node on which the training's worker ran, from its pods; empty where they are gone."""
@@ -208,6 +201,10 @@ def _timed(turn: TurnResult, stage: str) -> Iterator[None]:
         yield
     finally:
         turn.seconds[stage] = round(time.monotonic() - began, 1)
+
+
+def _name_of(turn: TurnResult) -> str:
+    return f"{turn.trainer}, turn {turn.number}"
 
 
 def _assigned(rollout: Json) -> Json:

@@ -4,35 +4,45 @@ Golden is only ever measured. Whoever looks often enough finds a good number by 
 """
 
 import json
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import httpx
 
+from pawl.scoring.types import Score
 from pawl_examples.app import found, question
 from pawl_examples.applog import COMPONENT
 from pawl_examples.dataset import GOLDEN
 from pawl_trainers.evaluation import evaluate
 from pawl_trainers.facts.annotations import AnnotatedMessage, read_annotations
 from pawl_trainers.facts.messages import Conversations
+from pawl_trainers.facts.scoring import Counts
 from pawl_trainers.facts.spans import Fact
+from pawl_trainers.harness.gate import ByPerson, Estimate, compare
 
 LOOKS = "golden-looks.jsonl"
 AT_ONCE, SECONDS = 4, 30.0
+ALPHA, SEED = 0.05, 0
 Json = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Look:
-    """One look: what was asked, and what came out."""
+    """One look: what was asked, and what came out; `by_person` is 2TP and 2TP + FP + FN of each person's messages."""
 
     model: str
     revision: str
     score: Json
+    by_person: ByPerson = field(default_factory=dict, repr=False)
+
+    def report(self) -> Json:
+        """The look as plain data, without people."""
+        return {"model": self.model, "revision": self.revision, "score": self.score}
 
 
 def golden_messages() -> list[AnnotatedMessage]:
@@ -40,23 +50,42 @@ def golden_messages() -> list[AnnotatedMessage]:
     return read_annotations(GOLDEN, Conversations.read())
 
 
-def look(url: str, model: str, revision: str, messages: Sequence[AnnotatedMessage], folder: Path) -> Look:
-    """Ask the Service at `url` (past the gateway, so that nothing is logged) about every message, and note the look.
-
-    Raises httpx.HTTPError where it does not answer.
-    """
-    answers = ask(url, [one.text for one in messages])
+def look(answers: Sequence[Sequence[Json]], model: str, revision: str, folder: Path) -> Look:
+    """Score what a model answered to `golden_messages`, in their order, and note the look."""
+    messages = golden_messages()
     facts = {one.text: facts_in(answer) for one, answer in zip(messages, answers, strict=True)}
     score = asdict(evaluate(lambda text: facts[text], messages))
     entry = {"time": datetime.now(UTC).isoformat(timespec="seconds"), "model": model, "revision": revision, **score}
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / LOOKS).open("a", encoding="utf-8") as looks:
         looks.write(json.dumps(entry) + "\n")
-    return Look(model, revision, score)
+    return Look(model, revision, score, by_person(facts, messages))
+
+
+def by_person(facts: Mapping[str, frozenset[Fact]], messages: Sequence[AnnotatedMessage]) -> ByPerson:
+    """Each person's 2TP and 2TP + FP + FN, from the facts that were found in each text."""
+    counts: dict[str, Counts] = defaultdict(Counts)
+    for one in messages:
+        counts[one.person] += Counts.of(facts[one.text], one.facts)
+    return {
+        person: Score(2 * one.true_positive, 2 * one.true_positive + one.false_positive + one.false_negative)
+        for person, one in counts.items()
+    }
+
+
+def difference(new: Look, other: Look) -> Estimate:
+    """How much more of the golden set's F1 one look has than another, from the same draws of people."""
+    found = compare(new.by_person, other.by_person, ALPHA, SEED).difference
+    if found is None:
+        raise ValueError("golden: a difference needs two looks")
+    return found
 
 
 def ask(url: str, texts: Sequence[str]) -> list[list[Json]]:
-    """What the model at `url` finds in each text, in order."""
+    """What the model at `url` (a Service, past the gateway, so that nothing is logged) finds in each text, in order.
+
+    Raises httpx.HTTPError where it does not answer.
+    """
     with httpx.Client(timeout=SECONDS) as client, ThreadPoolExecutor(AT_ONCE) as pool:
 
         def one(text: str) -> list[Json]:

@@ -1,14 +1,12 @@
 """Whether what is served answers as what was trained: the registered artifact, loaded here, beside the Service."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pawl_examples.loop.golden import ask
-from pawl_trainers.serving.entry import load
-from pawl_trainers.serving.facts import INPUT, OUTPUT
+from pawl_examples.loop.registry import answers_of
 
 MESSAGES = 500
 Json = dict[str, Any]
@@ -26,8 +24,7 @@ class Parity:
 def compare(url: str, directory: Path, texts: Sequence[str]) -> Parity:
     """Ask the Service at `url` and the artifact in `directory` about the same texts."""
     served = ask(url, texts)
-    predictor = load(directory)
-    trained: list[list[Json]] = [json.loads(one) for one in predictor.predict({INPUT: list(texts)})[OUTPUT]]
+    trained = answers_of(directory, texts)
     different, largest = 0, 0.0
     for there, here in zip(served, trained, strict=True):
         if [_place(one) for one in there] != [_place(one) for one in here]:

@@ -21,6 +21,8 @@ class LoopTimes:
     """What days become, in seconds; `lesson_rate` and `beside` are messages a second.
 
     A person who proves speaks all through `proof`, so `window` is as long: everybody's window closes when it is over.
+    A control whose arms are alike decides nothing before its time is over, and then everything has been said:
+    `control_most` is shorter than `most`.
     """
 
     lesson_rate: float = 30.0
@@ -29,6 +31,7 @@ class LoopTimes:
     window: int = 50
     label_delay: int = 2
     most: int = 130
+    control_most: int = 110
     hold: int = 10
     release_window: int = 3
     bake: int = 4
@@ -99,17 +102,17 @@ def compress_loop(loop: Json, times: LoopTimes, lesson: Expected, trainer: str) 
         # Its image is too large for more than one node of a small machine: the head goes where the worker goes.
         training["engine"]["kubeRay"]["head"]["template"] = {"spec": deepcopy(BESIDE_THE_WORKER)}
     training["dataset"]["minExamples"] = lesson.examples
-    spec["experimentTemplate"]["spec"]["analysis"].update(analysis_of(times, lesson.provers))
+    spec["experimentTemplate"]["spec"]["analysis"].update(analysis_of(times, lesson.provers, times.most))
     return compressed
 
 
-def analysis_of(times: LoopTimes, provers: int) -> Json:
-    """How an Experiment of the demo is judged: everything of a real one, days as seconds."""
+def analysis_of(times: LoopTimes, provers: int, most: int) -> Json:
+    """How an Experiment of the demo is judged, within `most` seconds: everything of a real one, days as seconds."""
     return {
         "interval": "1s",
         "window": f"{times.window}s",
         "labelDelay": f"{times.label_delay}s",
-        "maxDuration": f"{times.most}s",
+        "maxDuration": f"{most}s",
         "expectedUsers": provers,
         "minUsers": max(30, provers // 3),
         "minSamplesPerVariant": 100,
@@ -121,7 +124,7 @@ def control(name: str, times: LoopTimes, provers: int, arm: Json) -> Json:
     """An Experiment that must not ship: `arm` is what the treatment is (source, digest, serve)."""
     [loop] = read_manifest(MANIFESTS / "learning-loop.yaml")
     spec = deepcopy(loop["spec"]["experimentTemplate"]["spec"])
-    spec["analysis"].update(analysis_of(times, provers))
+    spec["analysis"].update(analysis_of(times, provers, times.control_most))
     treatment = {"name": "treatment", "role": "Treatment", "weight": 50, **arm}
     return {
         "apiVersion": "pawl.dev/v1alpha1",

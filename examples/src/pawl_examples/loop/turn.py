@@ -1,11 +1,11 @@
 """One turn of the loop as it was seen: how long each stage took, what was learned from, what was decided and why."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from pawl_examples.loop.arms import Arms
-from pawl_examples.loop.golden import Look
+from pawl_examples.loop.golden import Look, difference
 from pawl_examples.loop.parity import Parity
 from pawl_examples.tables import Outcome, Table
 
@@ -60,7 +60,7 @@ class LoopResult:
         """The act as plain data."""
         return {
             "provePeople": self.provers,
-            "rules": asdict(self.rules) if self.rules else None,
+            "rules": self.rules.report() if self.rules else None,
             "turns": [_turn(one) for one in self.turns],
             "controls": [_control(one) for one in self.controls],
             "problems": self.problems,
@@ -84,10 +84,15 @@ def controls_table(result: LoopResult) -> Table:
 
 
 def golden_table(result: LoopResult) -> Table:
-    """Golden F1 of what is served, through the server, beside the rules."""
+    """Golden F1 of what was served, beside the best of those before it, and whether it answers as it was trained."""
     looks = [look for look in (result.rules, *(turn.look for turn in result.turns)) if look is not None]
-    columns = ("served", "golden F1", "95 % by person", "precision", "recall")
-    return Table("Golden, through the server", columns, tuple(_look(one) for one in looks))
+    parities = {turn.look.model: turn.parity for turn in result.turns if turn.look is not None and turn.parity}
+    columns = ("served", "golden F1", "95 % by person", "precision", "recall", "beside the best before", "as trained")
+    rows = (
+        (*_look(look), _beside(look, looks[:number]), _as_trained(parities.get(look.model)))
+        for number, look in enumerate(looks)
+    )
+    return Table("Golden, through the server", columns, tuple(rows))
 
 
 def evidence_text(experiment: Json) -> str:
@@ -107,13 +112,29 @@ def _row(turn: TurnResult) -> tuple[str, ...]:
     stages = ", ".join(f"{name} {value:.0f}" for name, value in turn.seconds.items())
     decision = str(turn.experiment.get("decision") or "-")
     shown = f"{decision} -> {turn.outcome}" if turn.outcome else decision
-    return (
-        str(turn.number), turn.trainer, counts, said, _people(turn.arms), shown, evidence_text(turn.experiment), stages
-    )  # fmt: skip
+    evidence, trainer = evidence_text(turn.experiment), f"{turn.trainer} on {turn.node or '-'}"
+    return (str(turn.number), trainer, counts, said, _people(turn.arms), shown, evidence, stages)
 
 
 def _people(arms: Arms | None) -> str:
     return f"{arms.treatment_people} : {arms.control_people}" if arms is not None else "-"
+
+
+def _beside(look: Look, before: Sequence[Look]) -> str:
+    """The difference to the best of those before; only one whose interval is above 0 is called improved."""
+    if not before:
+        return "-"
+    best = max(before, key=lambda one: float(one.score["f1"]))
+    found = difference(look, best)
+    said = "improved" if found.lower > 0 else "worse" if found.upper < 0 else "not told apart"
+    return f"{found.value:+.3f} [{found.lower:.3f}, {found.upper:.3f}] {best.model}: {said}"
+
+
+def _as_trained(parity: Parity | None) -> str:
+    """On how many messages the server answers as the trainer's artifact."""
+    if parity is None:
+        return "-"
+    return f"{parity.messages - parity.different} of {parity.messages}, by {parity.largest:.1g}"
 
 
 def _look(look: Look) -> tuple[str, ...]:
@@ -128,7 +149,7 @@ def _look(look: Look) -> tuple[str, ...]:
 
 
 def _turn(turn: TurnResult) -> Json:
-    known = asdict(turn) | {"release": None}
+    known = asdict(replace(turn, look=None)) | {"release": None, "look": turn.look.report() if turn.look else None}
     if turn.release is not None and turn.release.record is not None:
         known["release"] = {"number": turn.release.record.number, "state": turn.release.record.state}
     return known

@@ -1,0 +1,48 @@
+"""Looks at what is live and at what was registered: golden F1, and whether both answer alike."""
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pawl_examples.follow import Follower
+from pawl_examples.kube import Kube
+from pawl_examples.loop import golden, parity
+from pawl_examples.loop.registry import answers_of, fetch
+from pawl_examples.loop.setting import NAMESPACE
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Looks:
+    """Where to look: the Rollout that `follower` watches, and the registry at `tracking`; looks go into `folder`."""
+
+    kube: Kube
+    follower: Follower
+    tracking: str
+    folder: Path
+
+    def address(self) -> str:
+        """The address of what is live, as this machine reaches it: past the gateway."""
+        service = self.follower.history.latest["status"]["stable"]["service"]
+        found = self.kube.get("service", service, "-n", NAMESPACE)["spec"]
+        return f"http://{found['clusterIP']}:{found['ports'][0]['port']}"
+
+    def live(self, model: str) -> golden.Look:
+        """Golden through what is live, called `model`."""
+        revision = self.follower.history.latest["status"]["stable"]["revision"]
+        answers = golden.ask(self.address(), [one.text for one in golden.golden_messages()])
+        return golden.look(answers, model, revision, self.folder)
+
+    def artifact(self, model: str, registered: Json) -> golden.Look:
+        """Golden through a registered artifact itself: what was not promoted is served no more."""
+        texts = [one.text for one in golden.golden_messages()]
+        with tempfile.TemporaryDirectory() as folder:
+            answers = answers_of(fetch(self.tracking, registered, Path(folder)), texts)
+        return golden.look(answers, f"{model} (not served)", registered["source"], self.folder)
+
+    def compare(self, registered: Json, texts: list[str]) -> parity.Parity:
+        """What is live beside the artifact that was registered."""
+        with tempfile.TemporaryDirectory() as folder:
+            return parity.compare(self.address(), fetch(self.tracking, registered, Path(folder)), texts)
