@@ -1,7 +1,6 @@
 """The cluster level: one cluster with everything on it, on which the demo has run once as a user runs it."""
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,13 +9,11 @@ from typing import Any
 
 import pytest
 from demo_scene import Scene, open_scene
+from ground import TRAINER, cluster_named, make_stand
 
-from pawl_devcluster import cluster
 from pawl_devcluster.settings import name_here
-from pawl_examples.bringup import Stand, prepare, set_up
+from pawl_examples.bringup import Stand
 from pawl_examples.dataset import Material, load_material
-from pawl_examples.pace import Times, numbers
-from pawl_examples.phases import Phases
 
 Json = dict[str, Any]
 ROOT = Path(__file__).resolve().parents[2]
@@ -39,23 +36,15 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def own_cluster() -> Iterator[None]:
     """A cluster of its own name, so that nobody's other cluster is touched; taken down at the end."""
-    before = os.environ.get("PAWL_DEVCLUSTER_NAME")
-    os.environ["PAWL_DEVCLUSTER_NAME"] = CLUSTER
-    try:
+    with cluster_named(CLUSTER):
         yield
-    finally:
-        cluster.down()
-        if before is None:
-            del os.environ["PAWL_DEVCLUSTER_NAME"]
-        else:
-            os.environ["PAWL_DEVCLUSTER_NAME"] = before
 
 
 @pytest.fixture(scope="session")
 def report(own_cluster: None, folder: Path) -> Json:
     """What `make demo KEEP=1` reported; its output is shown when a test fails."""
-    turns = ("--turns", "linear-tagger")
-    command = [sys.executable, "-m", "pawl_examples.demo", "--keep", "--folder", str(folder), *turns]
+    options = ("--keep", "--folder", str(folder), "--turns", TRAINER)
+    command = [sys.executable, "-m", "pawl_examples.demo", *options]
     done = subprocess.run(
         command, cwd=ROOT, check=False, timeout=3600, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     )
@@ -72,10 +61,8 @@ def material() -> Material:
 
 @pytest.fixture(scope="session")
 def stand(report: Json, folder: Path, material: Material) -> Stand:
-    """The same cluster, set up once more: every step of the bring-up may be repeated."""
-    phases = Phases(print)
-    times = Times()
-    return set_up(phases, prepare(phases, folder, print, ("linear-tagger",)), times, numbers(material, times, 10))
+    """The same cluster, set up once more."""
+    return make_stand(folder, material)
 
 
 @pytest.fixture

@@ -63,7 +63,7 @@ def kill_container(cluster: Cluster, namespace: str, selector: str, word: str) -
         found = find_container(cluster, namespace, selector)
         return found.restarts > killed.restarts and found.ready
 
-    wait_until(back, BACK_WITHIN, lambda: str(find_container(cluster, namespace, selector)))
+    wait_until(back, BACK_WITHIN, lambda: str(find_container(cluster, namespace, selector)), 1.0)
     found = find_container(cluster, namespace, selector)
     assert found.pod == killed.pod
     assert str(found.last.get("containerID", "")).endswith(killed.id)

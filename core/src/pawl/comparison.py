@@ -167,7 +167,9 @@ def _sentence(metric: AnalysisMetric, interval: Interval) -> str:
 def _margin_exceeds(metric: AnalysisMetric, interval: Interval, margin: float) -> bool:
     absolute = metric.margin is not None and metric.margin.absolute is not None
     higher = metric.direction != "Lower"
-    return absolute and higher and interval.stable_value is not None and margin >= interval.stable_value
+    # What is better for certain loses nothing, however wide the margin is.
+    unproven = interval.lower <= 0
+    return absolute and higher and unproven and interval.stable_value is not None and margin >= interval.stable_value
 
 
 def _split(groups: Sequence[MetricEvidence], interval: Interval) -> str | None:

@@ -309,6 +309,16 @@ def test_a_margin_as_large_as_stable_itself_is_said():
     assert verdict(judge(plan(wide), 1, seen(metric()), NOW)) == ("Inconclusive", "MarginExceedsMetric")
 
 
+def test_a_margin_as_large_as_stable_itself_holds_nobody_who_is_better_for_certain():
+    poor = {"candidate": arm(400, 0.4), "stable": arm(400, 0.04)}
+    better = judge(plan(), 1, seen(metric(arms=poor)), NOW)
+    assert better.metrics[0].margin >= better.metrics[0].interval.stable_value
+    assert better.metrics[0].interval.lower > 0
+    assert verdict(better) == ("Pass", "EvidencePasses")
+    alike = {"candidate": arm(400, 0.04), "stable": arm(400, 0.04)}
+    assert verdict(judge(plan(), 1, seen(metric(arms=alike)), NOW)) == ("Inconclusive", "MarginExceedsMetric")
+
+
 def test_a_relative_margin_of_nothing_is_said():
     relative = METRIC | {"margin": {"relative": "10%"}}
     zero = {"candidate": arm(100, 0.0), "stable": arm(100, 0.0)}

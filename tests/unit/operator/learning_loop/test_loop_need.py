@@ -78,7 +78,8 @@ def test_unknown_is_never_enough_and_never_zero() -> None:
 @pytest.mark.parametrize(
     ("seen", "reason"),
     [
-        ({"fresh_at": None}, "QueryFailed"),
+        ({"fresh_at": None}, "NotCounted"),
+        ({"fresh_at": None, "created_at": START - MAX_AGE - HOUR}, "QueryFailed"),
         ({"examples": None}, "NotCounted"),
         ({"examples": NewExamples(500, None, Flaw.TWO_SOURCES)}, "TwoSources"),
         ({"examples": NewExamples(500, None, Flaw.NON_FINITE)}, "NonFinite"),
