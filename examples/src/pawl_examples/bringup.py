@@ -24,7 +24,7 @@ from pawl_examples.training import Trained, train
 T = TypeVar("T")
 PARTS = ("operator", "collector", "monitor", "assigner")
 NAMES = (*PARTS, "fact-extractor:dev", "fact-extractor:twin")
-TRAINERS = {"linear-tagger": "trainer", "token-classification": "trainer-torch"}
+TRAINERS = {"linear-tagger": "trainer", "token-classification": "trainer-torch-cpu"}
 ADDONS = ("gateway", "prometheus")
 LEARNING = ("kuberay", "mlflow")
 

@@ -84,16 +84,18 @@ class Demo:
         write_report(self.result, self.options.report)
         self._lines([""])
         rows = self.result.rows
-        tables = (models_table(self.result.models), releases_table(self.result.outcomes, rows))
-        for table in (*tables, bad_versions_table(self.result.outcomes, rows)):
+        tables = [models_table(self.result.models)]
+        if self.result.outcomes:
+            tables += [releases_table(self.result.outcomes, rows), bad_versions_table(self.result.outcomes, rows)]
+        if self.result.loop is not None:
+            tables += [made(self.result.loop) for made in (turns_table, controls_table, golden_table)]
+        for table in tables:
             self._console.print(present.rich_table(table))
         for outcome in self.result.outcomes:
             ending = outcome.record.state if outcome.record else "no release"
             said = "as said" if outcome.as_said else f"NOT as said ({outcome.scenario.ending})"
             self._lines([f"{outcome.scenario.key}) {ending}: {said}", *(f"   {one}" for one in outcome.problems)])
         if self.result.loop is not None:
-            for made in (turns_table, controls_table, golden_table):
-                self._console.print(present.rich_table(made(self.result.loop)))
             self._lines([f"loop) NOT as said: {problem}" for problem in self.result.loop.problems])
         self._lines(["", *present.seconds_lines(self.result.seconds), f"REPORT      {self.options.report}"])
         self._lines([*present.closing(), ""])

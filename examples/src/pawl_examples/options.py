@@ -10,7 +10,6 @@ from pawl_examples.pace import Times
 
 FOLDER = Path(".demo")
 TURNS = ("linear-tagger", "token-classification")
-FIRST_TURN = TURNS[:1]
 TURNS_HELP = f"trainers of the loop's turns, of {', '.join(TURNS)}, or none (default: %(default)s)"
 NONE = "none"
 
@@ -23,7 +22,7 @@ class Options:
 
     keep: bool = False
     only: tuple[str, ...] = ("a", "b", "c", "d", "e")
-    turns: tuple[str, ...] = FIRST_TURN
+    turns: tuple[str, ...] = TURNS
     folder: Path = FOLDER
     times: Times = field(default_factory=Times)
 
@@ -39,7 +38,7 @@ def read_options(arguments: Sequence[str], environment: Mapping[str, str] | None
     parser = argparse.ArgumentParser(prog="python -m pawl_examples.demo", description="Rolls real models out and back.")
     parser.add_argument("--keep", action="store_true", help="leave the cluster running")
     parser.add_argument("--only", default="abcde", help="releases to show, for example ad, or none (default: all five)")
-    parser.add_argument("--turns", default=",".join(FIRST_TURN), help=TURNS_HELP)
+    parser.add_argument("--turns", default=",".join(TURNS), help=TURNS_HELP)
     parser.add_argument("--folder", type=Path, default=FOLDER, help="where model and report go (default: .demo)")
     parser.add_argument("--rate", type=float, default=Times.rate, help="messages a second (default: %(default)s)")
     parser.add_argument("--hold", type=int, default=Times.hold, help="seconds of a step (default: %(default)s)")

@@ -46,7 +46,7 @@ def opening(times: Times, people: int, judging: int, taught: int) -> list[str]:
     return [
         f"REAL        text, people, order in time, annotations: {people:,} people of chitchat-dataset (MIT)",
         f"SIMULATED   who answers: {judging} who judge, {taught} who taught (release_evidence: false); {pace}",
-        "PRETENDED   GPU: none is used; the models are linear and run on this machine's CPU",
+        "PRETENDED   GPU: none is used; a node is labelled as if it had one, and its CPU trains",
         f"COMPRESSED  24 h -> {times.hold} s a step, {times.bake} s of bake, {times.window} s of a user; the same code",
     ]
 

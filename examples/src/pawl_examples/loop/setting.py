@@ -10,10 +10,6 @@ from pawl_examples.kube import Kube, read_manifest
 Json = dict[str, Any]
 NAMESPACE, LOOP, HOST = install.LEARN, "facts", "learn.demo.internal"
 MANIFESTS = install.MANIFESTS / "loop"
-BESIDE_THE_WORKER: Json = {
-    "nodeSelector": {"nvidia.com/gpu.present": "true"},
-    "tolerations": [{"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}],
-}
 
 
 @dataclass(frozen=True)
@@ -98,9 +94,6 @@ def compress_loop(loop: Json, times: LoopTimes, lesson: Expected, trainer: str) 
     spec.update(minNewExamples=lesson.corrections, floor=min(spec["floor"], lesson.corrections))
     training = spec["trainingTemplate"]["spec"]
     training["trainer"] = trainer
-    if trainer == "token-classification":
-        # Its image is too large for more than one node of a small machine: the head goes where the worker goes.
-        training["engine"]["kubeRay"]["head"]["template"] = {"spec": deepcopy(BESIDE_THE_WORKER)}
     training["dataset"]["minExamples"] = lesson.examples
     spec["experimentTemplate"]["spec"]["analysis"].update(analysis_of(times, lesson.provers, times.most))
     return compressed
