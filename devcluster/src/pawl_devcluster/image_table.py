@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pawl_devcluster import shell, versions
+from pawl_devcluster.base_image import DEBIAN, PYTHON, Base
 from pawl_devcluster.errors import DevclusterError
 
 PREFIX = "localhost/pawl"
@@ -24,7 +25,7 @@ class ImageRecipe:
     builder gets to see; files: patterns of what else decides the content. All are relative to the workspace.
     need: bytes that must be free for a build; on_request: it is built only when it is named; pools: the nodes that
     it is for, CPU and GPU, for a pod without a toleration never gets onto a GPU node; commit: the Dockerfile takes
-    the checkout's commit as COMMIT, which decides nothing.
+    the checkout's commit as COMMIT, which decides nothing; bases: the official images that its stages begin from.
     """
 
     room: str
@@ -37,6 +38,7 @@ class ImageRecipe:
     on_request: bool = False
     pools: tuple[str, ...] = (CPU,)
     commit: bool = False
+    bases: tuple[Base, ...] = (PYTHON,)
 
     @property
     def dockerfile(self) -> str:
@@ -47,8 +49,9 @@ class ImageRecipe:
 _SERVICE = ("core", "services")
 _EXTRACTOR = ("core", "services", "trainers", "examples")
 _TRAINER = ("core", "trainers")
-# The image has 7.1 GB: once built, once as the stage that it is copied from, and its packages in uv's cache.
+# 7.1 GB, and 2.2 without CUDA: once built, once as the stage that it is copied from, and the packages in uv's cache.
 _TORCH_NEED = 24 * _GIB
+_TORCH_CPU_NEED = 8 * _GIB
 
 RECIPES: Mapping[str, ImageRecipe] = {
     f"{PREFIX}/operator:dev": ImageRecipe("operator", ("core", "operator")),
@@ -59,6 +62,16 @@ RECIPES: Mapping[str, ImageRecipe] = {
     f"{PREFIX}/trainer:dev": ImageRecipe("trainers", _TRAINER, "trainer", pools=(CPU, GPU), commit=True),
     f"{PREFIX}/trainer-torch:dev": ImageRecipe(
         "trainers", _TRAINER, "trainer-torch", need=_TORCH_NEED, on_request=True, pools=(GPU,), commit=True
+    ),
+    f"{PREFIX}/trainer-torch-cpu:dev": ImageRecipe(
+        "trainers",
+        _TRAINER,
+        "trainer-torch-cpu",
+        need=_TORCH_CPU_NEED,
+        on_request=True,
+        pools=(CPU, GPU),
+        commit=True,
+        bases=(PYTHON, DEBIAN),
     ),
     f"{PREFIX}/fact-extractor:dev": ImageRecipe("examples", _EXTRACTOR),
     # The demo's harmless candidate: the same model in an image of another digest.
@@ -113,7 +126,7 @@ def commit_of(root: Path) -> str:
 
 
 def inputs_digest(recipe: ImageRecipe, root: Path, base: str) -> str:
-    """Return a digest of everything that decides an image's content: its files, its recipe and its base image's id."""
+    """Return a digest of everything that decides an image's content: its files, its recipe and its bases' ids."""
     digest = hashlib.sha256(repr((recipe.target, sorted(recipe.labels.items()), base)).encode())
     for path in sorted(_inputs(recipe, root)):
         digest.update(f"{path.relative_to(root)}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pawl_devcluster import base_image, cache_mounts
+from pawl_devcluster.base_image import Base
 from pawl_devcluster.cache import Cache, check_space
 from pawl_devcluster.errors import DevclusterError
 from pawl_devcluster.image_engines import Build, Buildah, ImageEngine, find_engine, host_certificates
@@ -61,9 +62,9 @@ def export(name: str, report: Report = to_stderr) -> Path:
 
 
 def remove(report: Report = to_stderr) -> None:
-    """Remove every image and archive that this module made, with the Python stand-in and what builds left."""
+    """Remove every image and archive made here, with the stand-ins for official images and what builds left."""
     engine = find_engine()
-    for name in (*RECIPES, *ADDON_RECIPES, base_image.STAND_IN):
+    for name in (*RECIPES, *ADDON_RECIPES, *(base.stand_in for base in base_image.BASES)):
         if engine.identity(name):
             engine.remove(name)
             report(f"{name}: removed")
@@ -81,7 +82,7 @@ class ImageBuilder:
         self._root = root
         self._cache = cache
         self._report = report
-        self._base: str | None = None
+        self._bases: dict[Base, str] = {}
 
     def ensure(self, name: str) -> None:
         """Build the image unless the one in the store was built from the same inputs."""
@@ -101,29 +102,32 @@ class ImageBuilder:
         return self._engine.label(name, INPUTS_LABEL) == self._inputs(name)
 
     def _inputs(self, name: str) -> str:
-        base = self._base_image()
-        return inputs_digest(recipe_of(name), self._root, f"{base} {self._engine.identity(base)}")
+        recipe = recipe_of(name)
+        bases = [self._base_image(base) for base in recipe.bases]
+        return inputs_digest(recipe, self._root, " ".join(f"{base} {self._engine.identity(base)}" for base in bases))
 
     def _replace(self, name: str) -> None:
         before = self._engine.identity(name)
         labels = {**recipe_of(name).labels, INPUTS_LABEL: self._inputs(name)}
-        self._engine.build(self._build(name, labels, self._base_image()), self._step)
+        self._engine.build(self._build(name, labels), self._step)
         if before and before != self._engine.identity(name):
             self._engine.remove(before)  # else each build leaves its predecessor behind
 
-    def _build(self, name: str, labels: dict[str, str], base: str) -> Build:
+    def _build(self, name: str, labels: dict[str, str]) -> Build:
         recipe = recipe_of(name)
-        arguments = {} if base == base_image.OFFICIAL else {"PYTHON": base}
+        bases = {base: self._base_image(base) for base in recipe.bases}
+        arguments = {base.argument: found for base, found in bases.items() if found != base.official}
         arguments |= {"COMMIT": commit_of(self._root)} if recipe.commit else {}
         certificates = host_certificates(os.environ)
         secrets = {"ca": certificates} if certificates else {}
         return Build(self._root, recipe.dockerfile, recipe.target, name, labels, arguments, secrets, recipe.context)
 
-    def _base_image(self) -> str:
-        if self._base is None:
+    def _base_image(self, base: Base) -> str:
+        if base not in self._bases:
             needs_store = isinstance(self._engine, Buildah)
-            self._base = base_image.ensure_base(self._cache, self._report) if needs_store else base_image.OFFICIAL
-        return self._base
+            found = base_image.ensure_base(base, self._cache, self._report) if needs_store else base.official
+            self._bases[base] = found
+        return self._bases[base]
 
     def _step(self, line: str) -> None:
         self._report(f"  {line}")

@@ -10,8 +10,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from pawl_devcluster import cache, images
-from pawl_devcluster.base_image import OFFICIAL
+from pawl_devcluster import base_image, cache, images
+from pawl_devcluster.base_image import DEBIAN, PYTHON
 from pawl_devcluster.cache import Cache
 from pawl_devcluster.errors import DevclusterError
 from pawl_devcluster.image_engines import Buildah, Docker, find_engine, host_certificates, shortened
@@ -20,6 +20,7 @@ from pawl_devcluster.images import ImageBuilder
 
 OPERATOR = "localhost/pawl/operator:dev"
 TORCH = "localhost/pawl/trainer-torch:dev"
+TORCH_CPU = "localhost/pawl/trainer-torch-cpu:dev"
 
 
 class FakeEngine:
@@ -167,13 +168,13 @@ def test_certificates_that_are_not_there_are_not_passed(tmp_path):
     assert host_certificates({"SSL_CERT_FILE": str(tmp_path / "absent")}) is None
 
 
-def test_the_one_with_torch_is_built_only_when_it_is_named(monkeypatch):
+def test_those_with_torch_are_built_only_when_they_are_named(monkeypatch):
     asked: list[str] = []
     monkeypatch.setattr(ImageBuilder, "ensure", lambda _, name: asked.append(name))
     images.build(report=lambda _: None)
-    assert asked == [name for name in RECIPES if name != TORCH]
-    images.build(["trainer-torch"], lambda _: None)
-    assert asked[-1] == TORCH
+    assert asked == [name for name in RECIPES if name not in (TORCH, TORCH_CPU)]
+    images.build(["trainer-torch", "trainer-torch-cpu"], lambda _: None)
+    assert asked[-2:] == [TORCH, TORCH_CPU]
 
 
 def test_a_build_begins_only_where_its_image_fits(root, engine, tmp_path, lines, monkeypatch):
@@ -185,6 +186,32 @@ def test_a_build_begins_only_where_its_image_fits(root, engine, tmp_path, lines,
     with pytest.raises(DevclusterError, match=f"Building {TORCH} needs 24.0 GiB"):
         builder.ensure(TORCH)
     assert len(engine.built) == 1
+
+
+class FakeBuildah(FakeEngine, Buildah):
+    """Takes bases from its own store."""
+
+
+def test_an_image_begins_from_the_bases_that_it_names_and_they_count(root, tmp_path, lines, monkeypatch):
+    (root / "trainers" / "src").mkdir(parents=True)
+    (root / "trainers" / "Dockerfile").write_text("FROM scratch\n")
+    engine, asked = FakeBuildah(), []
+    monkeypatch.setattr(base_image, "ensure_base", lambda base, *_: asked.append(base) or base.stand_in)
+
+    def ensured(name: str) -> tuple[int, list[base_image.Base]]:
+        asked.clear()
+        ImageBuilder(engine, root, Cache(tmp_path / "cache", lines.append), lines.append).ensure(name)
+        return len(engine.built), list(asked)
+
+    assert ensured(OPERATOR) == (1, [PYTHON])
+    assert ensured(TORCH_CPU) == (2, [PYTHON, DEBIAN])
+    assert [build.arguments for build in engine.built] == [
+        {"PYTHON": PYTHON.stand_in},
+        {"PYTHON": PYTHON.stand_in, "DEBIAN": DEBIAN.stand_in, "COMMIT": ""},
+    ]
+    engine.images[DEBIAN.stand_in] = ("made anew", {})
+    assert ensured(OPERATOR) == (2, [PYTHON])
+    assert ensured(TORCH_CPU) == (3, [PYTHON, DEBIAN])
 
 
 def test_a_trainer_is_told_the_commit_and_no_other_image_is(root, engine, tmp_path, lines):
@@ -203,13 +230,13 @@ def test_a_trainer_is_told_the_commit_and_no_other_image_is(root, engine, tmp_pa
     assert re.fullmatch(r"[0-9a-f]{40}-dirty", commit_of(root))
 
 
-def test_cleaning_removes_every_image_the_one_with_torch_too(engine, monkeypatch, tmp_path):
+def test_cleaning_removes_every_image_and_what_they_begin_from(engine, monkeypatch, tmp_path):
     monkeypatch.setattr(images, "find_engine", lambda: engine)
     monkeypatch.setattr(images.cache_mounts, "remove", lambda _: None)
     monkeypatch.setenv("PAWL_CACHE", str(tmp_path))
-    engine.images = dict.fromkeys((TORCH, OPERATOR), ("id", {}))
+    engine.images = dict.fromkeys((TORCH, OPERATOR, DEBIAN.stand_in, PYTHON.stand_in), ("id", {}))
     images.remove(lambda _: None)
-    assert engine.removed == [OPERATOR, TORCH, "stages"]
+    assert engine.removed == [OPERATOR, TORCH, PYTHON.stand_in, DEBIAN.stand_in, "stages"]
 
 
 def _program(folder: Path, name: str, script: str) -> None:
@@ -237,7 +264,7 @@ def test_docker_is_taken_only_where_its_engine_answers(programs, answer, chosen)
 def test_a_build_that_fails_shows_the_end_of_its_log(programs, root, tmp_path, lines, engine_type, program):
     _program(programs, program, 'echo "STEP 1: FROM x"; echo "#1 load"; echo "no such package" >&2; exit 3')
     builder = ImageBuilder(FakeEngine(), root, Cache(tmp_path / "cache", lines.append), lines.append)
-    build = builder._build(OPERATOR, {}, OFFICIAL)
+    build = builder._build(OPERATOR, {})
 
     with pytest.raises(DevclusterError, match="ended with 3") as failed:
         engine_type().build(build, lines.append)

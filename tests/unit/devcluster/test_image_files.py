@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pawl_devcluster.base_image import OFFICIAL
+from pawl_devcluster.base_image import BASES, DEBIAN
 from pawl_devcluster.image_table import RECIPES, ImageRecipe
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -47,10 +47,15 @@ def shipped(recipe: ImageRecipe) -> list[tuple[str, str]]:
     stages = stages_of(ROOT / recipe.dockerfile)
     stage = next(one for one in stages if one.name == recipe.target) if recipe.target else stages[-1]
     chain = [stage]
-    while parent := next((one for one in stages if one.name and one.name == chain[0].base), None):
+    while parent := next((one for one in stages if one.name == chain[0].base and not is_system(one)), None):
         chain.insert(0, parent)
-    assert chain[0].base == "${PYTHON}"
+    assert chain[0].base in {"${PYTHON}", *(one.name for one in stages if is_system(one))}
     return [step for one in chain for step in one.steps]
+
+
+def is_system(stage: Stage) -> bool:
+    """Whether it only puts Debian's packages onto a base."""
+    return stage.base == f"${{{DEBIAN.argument}}}"
 
 
 def values(steps: list[tuple[str, str]], instruction: str) -> list[str]:
@@ -103,21 +108,45 @@ def test_the_table_names_the_rooms_that_go_in(recipe):
 
 
 @every_file
-def test_both_stages_have_the_same_base_and_it_is_pinned(dockerfile):
+def test_every_base_is_pinned_and_has_a_stand_in(dockerfile):
     text = (ROOT / dockerfile).read_text()
     bases = {stage.base for stage in stages_of(ROOT / dockerfile)} - {s.name for s in stages_of(ROOT / dockerfile)}
 
-    assert f"ARG PYTHON={OFFICIAL}\n" in text
-    assert bases == {"${PYTHON}"}
+    assert bases == {f"${{{base.argument}}}" for base in BASES if f"ARG {base.argument}={base.official}\n" in text}
+
+
+@every_image
+def test_the_table_names_the_bases_that_it_is_made_from(recipe):
+    stages = {stage.name: stage for stage in stages_of(ROOT / recipe.dockerfile)}
+    todo, seen = [recipe.target or next(reversed(stages))], set()
+    while todo:
+        stage = stages[todo.pop()]
+        sources = [re.match(r"--from=(\S+)", value) for value in stage.all("COPY")]
+        used = {stage.base, *(source[1] for source in sources if source)}
+        todo += used & stages.keys() - seen
+        seen |= used
+
+    assert seen - stages.keys() == {f"${{{base.argument}}}" for base in recipe.bases}
+
+
+@every_file
+def test_a_stage_with_packages_of_debian_keeps_nothing_of_the_installation(dockerfile):
+    for stage in filter(is_system, stages_of(ROOT / dockerfile)):
+        ((word, command),) = stage.steps
+        assert word == "RUN"
+        assert "--no-install-recommends" in command
+        assert command.endswith("apt-get clean && rm -rf /var/lib/apt/lists/*")
 
 
 @every_file
 def test_dependencies_are_the_locked_ones_compiled_and_without_those_of_development(dockerfile):
     text = (ROOT / dockerfile).read_text()
-    syncs = re.findall(r"uv sync [^\n&\\]*", text)
+    syncs = re.findall(r"uv (?:sync|export) [^\n&\\]*", text)
 
     assert syncs
     assert all("--locked" in sync and "--no-dev" in sync for sync in syncs)
+    exported = re.findall(r"uv pip install (.*)--requirements", text)
+    assert all("--require-hashes --no-deps" in options for options in exported)
     assert "UV_COMPILE_BYTECODE=1" in text
     assert re.findall(r"uv==([\d.]+)", text) == re.findall(r"UV_VERSION := ([\d.]+)", (ROOT / "Makefile").read_text())
 

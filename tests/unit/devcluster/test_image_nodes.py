@@ -20,6 +20,7 @@ from pawl_devcluster.tools import Tools, make_tools
 OPERATOR = "localhost/pawl/operator:dev"
 TRAINER = "localhost/pawl/trainer:dev"
 TORCH = "localhost/pawl/trainer-torch:dev"
+TORCH_CPU = "localhost/pawl/trainer-torch-cpu:dev"
 STRANGER = "localhost/somebody/else:1"
 
 
@@ -52,7 +53,7 @@ def tools(tmp_path: Path) -> Tools:
 @pytest.fixture(autouse=True)
 def store(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     """A store of images and what each one's id is."""
-    known = dict.fromkeys((OPERATOR, TRAINER, TORCH, MLFLOW, STRANGER), "id-1")
+    known = dict.fromkeys((OPERATOR, TRAINER, TORCH, TORCH_CPU, MLFLOW, STRANGER), "id-1")
 
     def pushed(command: Sequence[object], timeout: float) -> str:
         Path(str(command[-1]).split(":")[1]).write_text("an archive")
@@ -70,7 +71,14 @@ def transfer(tools: Tools, provider: FakeProvider) -> ImageTransfer:
 
 @pytest.mark.parametrize(
     ("name", "nodes"),
-    [(OPERATOR, ["n1"]), (MLFLOW, ["n1"]), (TRAINER, ["n1", "g1"]), (TORCH, ["g1"]), (STRANGER, ["n1", "g1"])],
+    [
+        (OPERATOR, ["n1"]),
+        (MLFLOW, ["n1"]),
+        (TRAINER, ["n1", "g1"]),
+        (TORCH, ["g1"]),
+        (TORCH_CPU, ["n1", "g1"]),
+        (STRANGER, ["n1", "g1"]),
+    ],
 )
 def test_an_image_goes_where_its_pods_go(tools: Tools, name: str, nodes: list[str]) -> None:
     provider = FakeProvider(["n1"], ["g1"])
@@ -115,7 +123,7 @@ def test_where_no_node_is_ours_the_provider_refuses(tools: Tools) -> None:
 
 
 def test_only_pods_that_tolerate_the_taint_are_for_gpu_nodes() -> None:
-    assert {name for name, recipe in RECIPES.items() if GPU in recipe.pools} == {TRAINER, TORCH}
+    assert {name for name, recipe in RECIPES.items() if GPU in recipe.pools} == {TRAINER, TORCH, TORCH_CPU}
     assert {recipe.pools for name, recipe in RECIPES.items() if "trainer" not in name} == {(CPU,)}
     assert find_recipe(STRANGER) is None
 
