@@ -3,6 +3,7 @@
 import re
 
 _RATE = re.compile(r"\d{1,9}(\.\d{1,6})?", re.ASCII)
+_DIFFERENCE = re.compile(r"-?\d{1,9}(\.\d{1,6})?", re.ASCII)
 _PERCENT = re.compile(r"\d{1,4}(\.\d{1,4})?%", re.ASCII)
 
 
@@ -14,6 +15,17 @@ def parse_rate(text: str) -> float:
     """
     if _RATE.fullmatch(text) is None:
         raise ValueError(f"rate {text!r} is not a number such as 0.05")
+    return float(text)
+
+
+def parse_difference(text: str) -> float:
+    """Read a plain number such as `-0.05` or `0.05`.
+
+    Raises:
+        ValueError: the text is not a decimal number.
+    """
+    if _DIFFERENCE.fullmatch(text) is None:
+        raise ValueError(f"difference {text!r} is not a number such as -0.05")
     return float(text)
 
 

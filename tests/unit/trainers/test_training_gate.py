@@ -126,6 +126,14 @@ def test_each_reason_of_a_refusal_is_told(changes, words):
     assert words in found.message
 
 
+def test_a_negative_improvement_lets_a_twin_pass_and_refuses_what_is_worse_by_more():
+    same, worse = (_people([(right, 5)] * 30) for right in (4, 2))
+    twin, lost = (verdict(compare(one, same, 0.05, 1), _gate(minImprovement="-0.1")) for one in (same, worse))
+    assert twin.passed
+    assert "lower bound above -0.1" in twin.message
+    assert not lost.passed
+
+
 def test_few_people_prove_nothing_however_large_the_difference():
     few = MIN_PEOPLE - 1
     found = verdict(compare(_people([(5, 5)] * few), _people([(0, 5)] * few), 0.05, 1), _gate())

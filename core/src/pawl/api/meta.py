@@ -68,6 +68,11 @@ Rate = Annotated[
     Shape(r"^[0-9]{1,9}(\.[0-9]{1,6})?$", "write a decimal number in quotes, such as '0.05'", longest=16),
 ]
 """A decimal number that is not negative: `0.05`."""
+Difference = Annotated[
+    str,
+    Shape(r"^-?[0-9]{1,9}(\.[0-9]{1,6})?$", "write a decimal number in quotes, such as '0.05' or '-0.05'", longest=17),
+]
+"""A decimal number: `-0.05`."""
 Probability = Annotated[
     str,
     Shape(

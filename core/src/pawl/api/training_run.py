@@ -9,6 +9,7 @@ from pawl.api.meta import (
     Bool,
     Conditions,
     Count,
+    Difference,
     Digest,
     Duration,
     FreeForm,
@@ -122,10 +123,10 @@ class Gate(ApiModel):
     """champion is the opponent, pinned when the run is made; absent: only the floor counts."""
     floor: Rate | None = None
     """floor that the version must reach in any case."""
-    min_improvement: Rate = "0"
-    """minImprovement over the champion."""
+    min_improvement: Difference = "0"
+    """minImprovement over the champion; below 0, all that is not worse by more passes, and the Experiment decides."""
     alpha: Probability = "0.05"
-    """alpha is the probability of passing a version that is no better."""
+    """alpha is the probability of passing a version whose improvement is no larger than minImprovement."""
 
 
 _CUSTOM_NEEDS_IMAGE = Cel(

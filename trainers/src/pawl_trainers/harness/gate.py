@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pawl.rates import parse_rate
+from pawl.rates import parse_difference, parse_rate
 from pawl.scoring.types import Score
 from pawl_trainers.harness.plan import Gate
 from pawl_trainers.harness.report import GateFinding
@@ -98,7 +98,7 @@ def _reasons(comparison: Comparison, gate: Gate) -> list[str]:
     if comparison.people < MIN_PEOPLE and comparison.difference is not None:
         remedy = "raise dataset.split.testPercent or wait for more people"
         reasons.append(f"{comparison.people} people are judged by, fewer than {MIN_PEOPLE}: {remedy}")
-    if comparison.difference is not None and not comparison.difference.bound > parse_rate(gate.min_improvement):
+    if comparison.difference is not None and not comparison.difference.bound > parse_difference(gate.min_improvement):
         found = _shown(comparison.difference)
         reasons.append(f"the improvement is {found}, its lower bound must be above {gate.min_improvement}")
     if gate.floor is not None and comparison.new.value < parse_rate(gate.floor):
@@ -108,7 +108,7 @@ def _reasons(comparison: Comparison, gate: Gate) -> list[str]:
 
 def _grounds(comparison: Comparison, gate: Gate) -> str:
     if comparison.difference is not None:
-        return f"better than the champion by {_shown(comparison.difference)}, bound above {gate.min_improvement}"
+        return f"{_shown(comparison.difference)} more than the champion, lower bound above {gate.min_improvement}"
     floor = f"at or above the floor {gate.floor}" if gate.floor is not None else "neither champion nor floor is set"
     return f"the score is {_shown(comparison.new)}, {floor}"
 

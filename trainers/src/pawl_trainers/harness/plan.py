@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AwareDatetime, Field, StringConstraints, ValidationError
 from pydantic_core import ErrorDetails
 
-from pawl.api.meta import ApiModel, Name, ObjectName, Probability, Rate
+from pawl.api.meta import ApiModel, Difference, Name, ObjectName, Probability, Rate
 from pawl.api.rules import RULE_BROKEN, Whole
 from pawl.api.training_run import Split
 from pawl_trainers.trainer import TrainingError
@@ -56,7 +56,7 @@ class Gate(ApiModel):
     metric: Literal["accuracy"] = "accuracy"
     champion: Champion | None = None
     floor: Rate | None = None
-    min_improvement: Rate = "0"
+    min_improvement: Difference = "0"
     alpha: Probability = "0.05"
 
 
