@@ -153,7 +153,7 @@ def _experiment(phase: str, decision: str = "") -> dict[str, Any]:
 def test_what_was_never_reached_leaves_a_table_and_a_report_that_say_so(tmp_path: Path) -> None:
     result = LoopResult(turns=[TurnResult(1, "linear-tagger")], controls=[ControlResult("twin", "A/A", {}, None)])
     result.turns[0].problems.append("no release")
-    assert turns_table(result).rows[0][:3] == ("1", "linear-tagger on -", "- + - + -")
+    assert turns_table(result).rows[0][:3] == ("1", "linear-tagger\non -", "-+-+-")
     assert golden_table(result).rows == ()
     assert json.loads(json.dumps(result.report()))["problems"] == ["no release"]
 

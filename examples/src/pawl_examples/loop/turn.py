@@ -69,7 +69,7 @@ class LoopResult:
 
 def turns_table(result: LoopResult) -> Table:
     """What each turn learned from, what its gate and its Experiment said, and how long each stage took."""
-    columns = ("turn", "trainer", "examples", "gate", "people T : C", "decision", "evidence", "seconds by stage")
+    columns = ("turn", "trainer", "examples", "gate", "people T : C", "decision", "evidence", "seconds")
     return Table("Turns of the loop", columns, tuple(_row(one) for one in result.turns))
 
 
@@ -92,27 +92,36 @@ def golden_table(result: LoopResult) -> Table:
         (*_look(look), _beside(look, looks[:number]), _as_trained(parities.get(look.model)))
         for number, look in enumerate(looks)
     )
-    return Table("Golden, through the server", columns, tuple(rows))
+    return Table("Golden, through the server where it is served", columns, tuple(rows))
 
 
 def evidence_text(experiment: Json) -> str:
     """Each metric's estimate, interval and people, as the status gives them."""
     lines = [
-        f"{one['metric']} {one.get('estimate')} [{one.get('lower')}, {one.get('upper')}] n {one.get('users')}"
+        f"{one['metric']} {_number(one['estimate'])}\n{_bounds(one)} n {one.get('users')}"
         for one in experiment.get("evidence") or []
         if one.get("estimate") is not None
     ]
     return "\n".join(lines) or "-"
 
 
+def _bounds(found: Json) -> str:
+    return f"[{_number(found.get('lower'))}, {_number(found.get('upper'))}]"
+
+
+def _number(value: object) -> str:
+    """A number of a status, which is text there, with two digits behind the point."""
+    return "-" if value is None else f"{float(str(value)):+.2f}"
+
+
 def _row(turn: TurnResult) -> tuple[str, ...]:
     dataset, gate = turn.training.get("dataset") or {}, turn.training.get("gate") or {}
-    counts = f"{dataset.get('train', '-')} + {dataset.get('validation', '-')} + {dataset.get('test', '-')}"
-    said = f"{gate.get('estimate', '-')} [{gate.get('lower', '-')}, {gate.get('upper', '-')}]" if gate else "-"
-    stages = ", ".join(f"{name} {value:.0f}" for name, value in turn.seconds.items())
+    counts = "+".join(str(dataset.get(part, "-")) for part in ("train", "validation", "test"))
+    said = f"{_number(gate.get('estimate'))}\n{_bounds(gate)}" if gate else "-"
+    stages = "\n".join(f"{name} {value:.0f}" for name, value in turn.seconds.items())
     decision = str(turn.experiment.get("decision") or "-")
-    shown = f"{decision} -> {turn.outcome}" if turn.outcome else decision
-    evidence, trainer = evidence_text(turn.experiment), f"{turn.trainer} on {turn.node or '-'}"
+    shown = f"{decision} ->\n{turn.outcome}" if turn.outcome else decision
+    evidence, trainer = evidence_text(turn.experiment), f"{turn.trainer}\non {turn.node or '-'}"
     return (str(turn.number), trainer, counts, said, _people(turn.arms), shown, evidence, stages)
 
 
