@@ -5,6 +5,7 @@ import os
 import platform
 import subprocess
 import xml.etree.ElementTree as ET  # our own pytest wrote what it reads
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,9 @@ RESULTS = ROOT / "benchmarks" / "results"
 Row = dict[str, Any]
 
 
-def write_results(junit: Path) -> Path:
-    """Turn pytest's report into `prove-tests.json`; figures are what tests pass to `record_property`."""
-    rows = [row for case in ET.parse(junit).iter("testcase") for row in _rows_of(case)]  # noqa: S314
+def write_results(reports: Sequence[Path]) -> Path:
+    """Turn pytest's reports into `prove-tests.json`; figures are what tests pass to `record_property`."""
+    rows = [row for junit in reports for case in ET.parse(junit).iter("testcase") for row in _rows_of(case)]  # noqa: S314
     commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, check=True, capture_output=True, text=True)
     machine = {"cores": os.cpu_count(), "kernel": platform.release(), "python": platform.python_version()}
     target = RESULTS / "prove-tests.json"

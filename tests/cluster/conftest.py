@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from demo_scene import Scene, open_scene
 from ground import TRAINER, cluster_named, make_stand
 
 from pawl_devcluster.settings import name_here
@@ -63,10 +62,3 @@ def material() -> Material:
 def stand(report: Json, folder: Path, material: Material) -> Stand:
     """The same cluster, set up once more."""
     return make_stand(folder, material)
-
-
-@pytest.fixture
-def scene(stand: Stand, material: Material) -> Iterator[Scene]:
-    with open_scene(stand, material) as scene:
-        assert scene.follower.until(lambda history: history.phase == "Healthy", 120)
-        yield scene

@@ -36,7 +36,8 @@ def test_the_same_decisions(name: str, stand: Stand, material: Material, folder:
         killed = killing.result()
     [turn] = result.turns
     attempts = [(one["number"], one.get("reason", "")) for one in turn.training["attempts"]]
-    figure(f"{name} killed after {killed.seconds:.0f} s, loop {killed.loop}: {turn.seconds}, attempts {attempts}")
+    moments = ", ".join(f"{one.seconds:.0f} s ({one.stage})" for one in killed)
+    figure(f"{name} killed after {moments}: {turn.seconds}, attempts {attempts}")
     assert turn.arms is not None
     figure(f"{name} killed: {turn.arms}; {turn.experiment['message']}")
     assert decisions(turn) == ("Succeeded", True, "Ship", "Promoted")

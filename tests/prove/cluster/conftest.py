@@ -1,9 +1,10 @@
-"""A cluster on which the second act is played again and again."""
+"""A cluster on which somebody is killed while the demo's acts are played."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from demo_scene import Scene, open_scene
 from ground import cluster_named, make_stand
 
 from pawl_devcluster.settings import name_here
@@ -27,3 +28,11 @@ def stand(folder: Path, material: Material) -> Iterator[Stand]:
     """Pawl, Ray and MLflow on a cluster of its own."""
     with cluster_named(name_here("loop")):
         yield make_stand(folder, material)
+
+
+@pytest.fixture
+def scene(stand: Stand, material: Material) -> Iterator[Scene]:
+    """The first act's traffic, and an eye on its Rollout."""
+    with open_scene(stand, material) as scene:
+        assert scene.follower.until(lambda history: history.phase == "Healthy", 120)
+        yield scene
