@@ -92,14 +92,20 @@ def _relay(process: "subprocess.Popen[str]") -> str:
     return last
 
 
-def prove() -> list[Result]:
-    """Run the long tests, and write their figures to benchmarks/results."""
-    reports = {level: LOGS / f"{level.replace('/', '-')}.xml" for level in PROVE}
+def prove(results: list[Result]) -> None:
+    """Run the long tests, and write the figures of those that ended to benchmarks/results."""
     # Figures are properties of tests, which only the older form of the report knows.
     form = ["--timeout=0", "-o", "junit_family=xunit1"]
-    results = [run_level(level, [*form, f"--junitxml={reports[level]}", *extra]) for level, extra in PROVE.items()]
-    print(f"figures: {write_results([one for one in reports.values() if one.exists()]).relative_to(ROOT)}")
-    return results
+    reports = {level: LOGS / f"{level.replace('/', '-')}.xml" for level in PROVE}
+    for report in reports.values():
+        report.unlink(missing_ok=True)  # an earlier run's would pass for this one's
+    try:
+        for level, extra in PROVE.items():
+            results.append(run_level(level, [*form, f"--junitxml={reports[level]}", *extra]))
+    finally:
+        missing = [level for level, report in reports.items() if not report.exists()]
+        found = [report for level, report in reports.items() if level not in missing]
+        print(f"figures: {write_results(found).relative_to(ROOT)}; none from: {', '.join(missing) or '-'}", flush=True)
 
 
 def wait_for(level: str, background: dict[str, subprocess.Popen[bytes]]) -> None:
@@ -155,7 +161,10 @@ def main() -> int:
     try:
         for level in levels:
             wait_for(level, background)
-            results += prove() if level == "prove" else [run_level(level, BESIDE.get(level, []))]
+            if level == "prove":
+                prove(results)
+            else:
+                results.append(run_level(level, BESIDE.get(level, [])))
     except KeyboardInterrupt:
         print("\ninterrupted; what had ended before:")
         report(results)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ground import TRAINER, cluster_named, make_stand
+from own_cluster import TRAINER, cluster_named, make_stand
 
 from pawl_devcluster.settings import name_here
 from pawl_examples.bringup import Stand

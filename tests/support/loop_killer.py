@@ -2,11 +2,10 @@
 
 import random
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
 
-from pod_killer import find_container, killer_of
+from pod_killer import find_container, kill_container, killer_of
 from polling import wait_until
 
 from pawl_devcluster.cluster import Cluster
@@ -14,9 +13,8 @@ from pawl_examples import install
 from pawl_examples.kube import Kube
 from pawl_examples.loop.setting import LOOP, NAMESPACE
 
-Json = dict[str, Any]
-STAGES = ("Training", "Experimenting", "Releasing")
-STAGE_COMES, BACK_WITHIN, EVERY = 400.0, 180.0, 2.0
+PHASES = ("Training", "Experimenting", "Releasing")
+PHASE_COMES, EVERY = 400.0, 2.0
 RAY = f"pawl.dev/trainingrun={LOOP}-1,ray.io/node-type="
 
 
@@ -25,7 +23,7 @@ class Victim:
     """Where its only pod is, and a word of its main process's command.
 
     The moment is drawn among the first `within` seconds after its pod is ready, for one that a training makes
-    (`of_training`), or after each stage of the turn has begun.
+    (`of_training`), or after the LearningLoop has come to each phase of a turn.
     """
 
     namespace: str
@@ -50,49 +48,45 @@ VICTIMS = {
 
 @dataclass(frozen=True)
 class Killed:
-    """Seconds after the act's beginning, and the stage of the turn in which it was."""
+    """Seconds after the act's beginning, and the LearningLoop's phase right before."""
 
     seconds: float
-    stage: str
+    phase: str
 
 
 def kill_at_random(cluster: Cluster, kube: Kube, victim: Victim, seed: str) -> list[Killed]:
     """Wait for each moment that `seed` draws, and kill; a part of Pawl is waited for until it is ready again."""
     began, drawn = time.monotonic(), random.Random(seed)
     killed = []
-    for stage in STAGES[:1] if victim.of_training else STAGES:
-        wait_until(_in_stage(kube, stage), STAGE_COMES, lambda: "the turn never came so far", EVERY)
+    for phase in PHASES[:1] if victim.of_training else PHASES:
+        wait_until(partial(_in_phase, kube, phase), PHASE_COMES, every=EVERY)
         if victim.of_training:
-            wait_until(_ready(cluster, victim), STAGE_COMES, lambda: "the training's pod was never ready", EVERY)
+            wait_until(partial(_ready, cluster, victim), PHASE_COMES, every=EVERY)
         time.sleep(drawn.uniform(0, victim.within))
-        found = find_container(cluster, victim.namespace, victim.selector)
-        killer_of(cluster)(found, victim.word)
-        killed.append(Killed(round(time.monotonic() - began, 1), stage))
-        if not victim.of_training:
-            back = _again(cluster, victim, found.restarts)
-            wait_until(back, BACK_WITHIN, lambda: "the killed pod is not back", EVERY)
+        killed.append(Killed(round(time.monotonic() - began, 1), phase_of(kube)))
+        _kill(cluster, victim)
     return killed
 
 
-def _in_stage(kube: Kube, stage: str) -> Callable[[], bool]:
-    def there() -> bool:
-        found = kube.get("learningloops.pawl.dev", "-n", NAMESPACE)["items"]
-        return any((one.get("status") or {}).get("phase") == stage for one in found)
-
-    return there
+def phase_of(kube: Kube) -> str:
+    """The LearningLoop's phase, empty where there is none."""
+    found = kube.get("learningloops.pawl.dev", "-n", NAMESPACE)["items"]
+    return str((found[0].get("status") or {}).get("phase")) if found else ""
 
 
-def _ready(cluster: Cluster, victim: Victim) -> Callable[[], bool]:
-    def ready() -> bool:
-        pods = cluster.kubectl.get("pods", "--namespace", victim.namespace, "--selector", victim.selector)["items"]
-        return len(pods) == 1 and find_container(cluster, victim.namespace, victim.selector).ready
-
-    return ready
+def _in_phase(kube: Kube, phase: str) -> bool:
+    return phase_of(kube) == phase
 
 
-def _again(cluster: Cluster, victim: Victim, restarts: int) -> Callable[[], bool]:
-    def again() -> bool:
-        found = find_container(cluster, victim.namespace, victim.selector)
-        return found.restarts > restarts and found.ready
+def _kill(cluster: Cluster, victim: Victim) -> None:
+    where = (cluster, victim.namespace, victim.selector)
+    if victim.of_training:
+        killer_of(cluster)(find_container(*where), victim.word)
+    else:
+        kill_container(*where, victim.word)
 
-    return again
+
+def _ready(cluster: Cluster, victim: Victim) -> bool:
+    pods = cluster.kubectl.get("pods", "--namespace", victim.namespace, "--selector", victim.selector)["items"]
+    statuses = [status for pod in pods for status in pod["status"].get("containerStatuses") or []]
+    return [bool(status.get("ready")) for status in statuses] == [True]

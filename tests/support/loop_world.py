@@ -194,6 +194,7 @@ class LoopWorld:
             experiments=trials,
             taken=self.taken,
             examples=self.count(),
+            asked_at=self.now,
             fresh_at=self.fresh_at,
             max_age=MAX_AGE,
         )

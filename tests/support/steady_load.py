@@ -56,7 +56,9 @@ class SteadyLoad:
         self._over.set()
         for thread in self._threads:
             thread.join(JOIN_SECONDS)
-        assert not any(thread.is_alive() for thread in self._threads)
+        if error is None:
+            assert not any(thread.is_alive() for thread in self._threads)
+            assert len(self.rows()) < MOST, "the load ended before the block"
 
     def rows(self, since: float = 0.0) -> list[Row]:
         """What was sent from that moment on, seconds since the epoch, and has been answered by now."""

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pawl.client import ClientLimits, PawlClient
-from pawl_examples.bringup import Stand
 from pawl_examples.dataset import Material
 from pawl_examples.kube import Kube
 
@@ -15,14 +14,6 @@ KINDS = "rayjobs.ray.io,rayclusters.ray.io,pods"
 ENDED = ("Succeeded", "Failed")
 LOOK_SECONDS = 1.0
 SEND_SECONDS = 120.0
-
-
-@dataclass(frozen=True)
-class Ground:
-    """A stand on which trainings are possible; `registry` is MLflow's address for this machine."""
-
-    stand: Stand
-    registry: str
 
 
 @dataclass

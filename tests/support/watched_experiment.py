@@ -10,7 +10,7 @@ from pawl_examples.loop.setting import LoopTimes, control
 Json = dict[str, Any]
 NAME, NAMESPACE = "watched", install.LEARN
 OPEN = LoopTimes(window=3600, control_most=7200)
-NOBODY_LABELS = 3000
+EXPECTED_PEOPLE = 3000
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ def begin(stand: Stand) -> Watched:
     stable = stand.kube.get("rollouts.pawl.dev", install.ROLLOUT, "-n", NAMESPACE)["status"]["stable"]
     twin = {"env": [{"name": "PAWL_DEMO_TWIN", "value": "2"}]}
     arm = {"source": stable["source"], "digest": stable["digest"], "serve": twin}
-    stand.kube.apply(control(NAME, OPEN, NOBODY_LABELS, arm))
+    stand.kube.apply(control(NAME, OPEN, EXPECTED_PEOPLE, arm))
     install.wait_for("the Experiment's traffic", lambda: phase_of(stand, NAME) == "Running", 180)
     return Watched(NAME, assignment_of(stand))
 

@@ -1,4 +1,4 @@
-"""The demo: real conversations through a real gateway, five versions of a model released, four of them taken back."""
+"""The demo: real conversations through a real gateway; four of five versions are taken back; then the loop turns."""
 
 import sys
 import threading
@@ -160,7 +160,7 @@ class Demo:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the demo; 0 when every release ended as said with nothing lost and nobody moved, 1 otherwise."""
+    """Run the demo; 0 when everything ended as said, with nothing lost and nobody in a wrong arm, 1 otherwise."""
     options = read_options(sys.argv[1:] if arguments is None else arguments)
     try:
         bringup.check()

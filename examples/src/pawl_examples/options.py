@@ -35,7 +35,9 @@ class Options:
 def read_options(arguments: Sequence[str], environment: Mapping[str, str] | None = None) -> Options:
     """Read the command line; `KEEP=1` in the environment means `--keep`, as `make demo KEEP=1` passes it."""
     environment = os.environ if environment is None else environment
-    parser = argparse.ArgumentParser(prog="python -m pawl_examples.demo", description="Rolls real models out and back.")
+    parser = argparse.ArgumentParser(
+        prog="python -m pawl_examples.demo", description="Rolls real models out and back, and lets them learn."
+    )
     parser.add_argument("--keep", action="store_true", help="leave the cluster running")
     parser.add_argument("--only", default="abcde", help="releases to show, for example ad, or none (default: all five)")
     parser.add_argument("--turns", default=",".join(TURNS), help=TURNS_HELP)

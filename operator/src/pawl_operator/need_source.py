@@ -30,6 +30,8 @@ class Reading:
     """None: the monitor says nothing about it."""
     fresh_at: datetime | None = None
     """When Prometheus last answered; None: never."""
+    asked_at: datetime | None = None
+    """When it was last asked, whatever came of it; None: never."""
 
 
 class NeedSource:
@@ -48,6 +50,7 @@ class NeedSource:
         self._prometheus = Prometheus(url, token_file=token) if url else None
         self._known: Mapping[str, NewExamples] = {}
         self._fresh_at: datetime | None = None
+        self._asked_at: datetime | None = None
 
     @property
     def max_age(self) -> timedelta:
@@ -56,7 +59,7 @@ class NeedSource:
 
     def about(self, uid: str) -> Reading:
         """Return what is known about one loop now."""
-        return Reading(self._known.get(uid), self._fresh_at)
+        return Reading(self._known.get(uid), self._fresh_at, self._asked_at)
 
     async def run(self) -> None:
         """Poll until cancelled."""
@@ -72,6 +75,7 @@ class NeedSource:
 
     async def poll(self, loops: Collection[str]) -> set[str]:
         """Ask once for all loops and return the uids of those about which something else is said now."""
+        self._asked_at = datetime.now(UTC)
         if self._prometheus is None:
             return set()
         try:

@@ -16,5 +16,7 @@ Json = dict[str, Any]
 def watched(stand: Stand, report: Json) -> Iterator[Watched]:
     """It is there until the tests of one file have ended, or have deleted it."""
     assert report["loop"]["problems"] == []
-    yield watched_experiment.begin(stand)
-    watched_experiment.end(stand)
+    try:
+        yield watched_experiment.begin(stand)
+    finally:
+        watched_experiment.end(stand)

@@ -10,18 +10,17 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
-import pytest
 from steady_load import SteadyLoad, ask, client_of
 from watched_experiment import NAMESPACE, Watched, assignment_of, phase_of
 
 from pawl_examples import install
 from pawl_examples.bringup import Stand
 from pawl_examples.ledger import CANDIDATE, STABLE, Row
+from pawl_examples.loop.act import MOST_UNASSIGNED
 from pawl_examples.loop.arms import Arms, arms_of, computed
 from pawl_examples.loop.setting import HOST, LOOP
 
 USERS = [f"person-{number}" for number in range(1000)]
-MOST_UNASSIGNED = 0.02
 ASSIGNER = ("deployment/pawl-assigner", "-n", install.SYSTEM)
 Figure = Callable[[str], None]
 
@@ -112,13 +111,29 @@ def test_the_arms_are_there_again_with_the_assigner(stand: Stand, watched: Watch
     assert phase_of(stand, watched.name) == "Running"
 
 
+def test_what_the_loop_made_is_owned_by_it(stand: Stand) -> None:
+    learn = ("-n", NAMESPACE)
+    loop = stand.kube.get("learningloops.pawl.dev", LOOP, *learn)["metadata"]["uid"]
+    made = [stand.kube.get(f"{kind}.pawl.dev", f"{LOOP}-1", *learn) for kind in ("trainingruns", "experiments")]
+    assert [[owner["uid"] for owner in one["metadata"]["ownerReferences"]] for one in made] == [[loop], [loop]]
+    # What serves production belongs to nobody who may be deleted with a loop or an Experiment.
+    rollout = stand.kube.get("rollouts.pawl.dev", install.ROLLOUT, *learn)
+    assert not rollout["metadata"].get("ownerReferences")
+    served = stand.kube.get("deployment", rollout["status"]["stable"]["service"], *learn)
+    kinds = {owner["kind"] for owner in served["metadata"].get("ownerReferences") or []}
+    assert not kinds & {"LearningLoop", "Experiment"}
+
+
 def test_deleting_the_loop_leaves_traffic_untouched(stand: Stand, watched: Watched, figure: Figure) -> None:
     before = stand.kube.get("rollouts.pawl.dev", install.ROLLOUT, "-n", NAMESPACE)
+    assert owned(stand)
     with SteadyLoad(stand.gateway, HOST, USERS) as load:
         stand.kube.run("-n", NAMESPACE, "delete", "learningloops.pawl.dev", LOOP, "--timeout=60s", seconds=70)
         install.wait_for("the end of what the loop owned", lambda: not owned(stand), 60)
+        gone = time.time()
         time.sleep(3)
     rows = load.rows()
+    assert len(load.rows(gone)) >= 50
     figure(f"LearningLoop deleted under load: {arms(rows, watched)}")
     assert {row.status for row in rows} == {200}
     assert strays(rows, watched) == []
@@ -154,11 +169,4 @@ def test_deleting_the_experiment_leaves_traffic_untouched(stand: Stand, watched:
 
 
 def rules(stand: Stand) -> int:
-    return len(stand.kube.get("httproute", "fact-extraction", "-n", NAMESPACE)["spec"]["rules"])
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _assigner_stays(stand: Stand) -> Iterator[None]:
-    """Whatever happened, later tests find an assigner."""
-    yield
-    stand.kube.run("scale", *ASSIGNER, "--replicas=1")
+    return len(stand.kube.get("httproute", install.ROLLOUT, "-n", NAMESPACE)["spec"]["rules"])

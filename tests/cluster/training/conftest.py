@@ -1,15 +1,12 @@
-"""The same cluster with what a training needs beside: KubeRay, MLflow, and the trainer's image on both nodes."""
+"""A TrainingRun of its own on the cluster on which the loop has turned."""
 
 import time
 
 import pytest
-from training_stand import Followed, Ground, follow, teach
+from training_stand import Followed, follow, teach
 
-from pawl_devcluster import images
-from pawl_devcluster.cluster import up
-from pawl_devcluster.settings import Size
 from pawl_examples import install
-from pawl_examples.bringup import LEARNING, TRAINERS, Stand
+from pawl_examples.bringup import Stand
 from pawl_examples.dataset import Material
 
 COMPONENT, RUN = "taught-facts", "taught"
@@ -18,17 +15,8 @@ RUN_SECONDS = 600.0
 
 
 @pytest.fixture(scope="session")
-def ground(stand: Stand) -> Ground:
-    """What the demo has brought up already is left alone."""
-    cluster = up(Size.GPU, LEARNING, report=print)
-    cluster.load_images(images.build([TRAINERS["linear-tagger"]], print))
-    return Ground(stand, cluster.environment()["MLFLOW_TRACKING_URI"])
-
-
-@pytest.fixture(scope="session")
-def trained(ground: Ground, material: Material) -> tuple[Followed, float]:
+def trained(stand: Stand, material: Material) -> tuple[Followed, float]:
     """A TrainingRun of the linear tagger by KubeRay, seen to its end, and the seconds that it took."""
-    stand = ground.stand
     teach(stand.collector, stand.token, COMPONENT, material, MESSAGES)
     began = time.monotonic()
     stand.kube.apply(component(), training_run())

@@ -5,9 +5,10 @@ from typing import Any
 
 import httpx
 import pytest
-from training_stand import Followed, Ground
+from training_stand import Followed
 
 from pawl_examples import install
+from pawl_examples.bringup import Stand
 
 Json = dict[str, Any]
 GPU = "nvidia.com/gpu"
@@ -46,17 +47,17 @@ def test_it_ends_with_a_registered_version(trained: tuple[Followed, float], figu
     figure(f"TrainingRun by KubeRay: {seconds:.0f} s from apply to a registered version, metrics {scores}")
 
 
-def test_the_registry_has_what_the_status_says(ground: Ground, followed: Followed) -> None:
+def test_the_registry_has_what_the_status_says(stand: Stand, followed: Followed) -> None:
     registered = followed.status["registered"]
     assert registered["source"] == f"models:/{MODEL}/1"
     asked = {"name": MODEL, "version": "1"}
-    answer = httpx.get(f"{ground.registry}/api/2.0/mlflow/model-versions/get", params=asked, timeout=30)
+    answer = httpx.get(f"{stand.tracking}/api/2.0/mlflow/model-versions/get", params=asked, timeout=30)
     version = answer.raise_for_status().json()["model_version"]
     assert registered["digest"] in {tag["value"] for tag in version["tags"]}
 
 
-def test_the_worker_ran_on_the_gpu_labelled_node(ground: Ground, followed: Followed, worker: Json) -> None:
-    nodes = ground.stand.kube.get("nodes", "-l", f"{GPU}.present=true")["items"]
+def test_the_worker_ran_on_the_gpu_labelled_node(stand: Stand, followed: Followed, worker: Json) -> None:
+    nodes = stand.kube.get("nodes", "-l", f"{GPU}.present=true")["items"]
     assert followed.nodes["worker"] == {node["metadata"]["name"] for node in nodes}
     assert worker["spec"]["nodeSelector"] == {f"{GPU}.present": "true"}
     assert [one["resources"]["limits"].get(GPU) for one in worker["spec"]["containers"]] == ["1"]
@@ -74,9 +75,9 @@ def test_every_child_is_owned_by_what_made_it(followed: Followed, worker: Json) 
     assert owner(worker) == ("RayCluster", uids["RayCluster"])
 
 
-def test_the_cluster_goes_once_its_report_was_read(ground: Ground, followed: Followed) -> None:
+def test_the_cluster_goes_once_its_report_was_read(stand: Stand, followed: Followed) -> None:
     def gone() -> bool:
-        pods = ground.stand.kube.get("pods", "-n", install.NAMESPACE, "-l", "pawl.dev/trainingrun=taught")["items"]
+        pods = stand.kube.get("pods", "-n", install.NAMESPACE, "-l", "pawl.dev/trainingrun=taught")["items"]
         return not pods
 
     assert followed.status["phase"] == "Succeeded"

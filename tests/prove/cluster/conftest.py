@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from demo_scene import Scene, open_scene
-from ground import cluster_named, make_stand
+from own_cluster import cluster_named, make_stand
 
 from pawl_devcluster.settings import name_here
 from pawl_examples.bringup import Stand

@@ -5,12 +5,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from ground import TRAINER
 from loop_killer import VICTIMS, kill_at_random
+from own_cluster import TRAINER
 
 from pawl_examples.bringup import Stand
 from pawl_examples.dataset import Material
 from pawl_examples.loop.act import lessons_for
+from pawl_examples.loop.setting import clear
 from pawl_examples.loop.stage import staged
 from pawl_examples.loop.turn import LoopResult, TurnResult
 
@@ -34,9 +35,10 @@ def test_the_same_decisions(name: str, stand: Stand, material: Material, folder:
         killing = pool.submit(kill_at_random, stand.cluster, stand.kube, VICTIMS[name], f"pawl-{name}")
         act.play(lessons_for([TRAINER]), controls=False)
         killed = killing.result()
+    clear(stand.kube)  # what was said is enough for further turns
     [turn] = result.turns
     attempts = [(one["number"], one.get("reason", "")) for one in turn.training["attempts"]]
-    moments = ", ".join(f"{one.seconds:.0f} s ({one.stage})" for one in killed)
+    moments = ", ".join(f"{one.seconds:.0f} s ({one.phase})" for one in killed)
     figure(f"{name} killed after {moments}: {turn.seconds}, attempts {attempts}")
     assert turn.arms is not None
     figure(f"{name} killed: {turn.arms}; {turn.experiment['message']}")

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from pawl.api.meta import Duration, LongDuration, Percent, Rate
+from pawl.api.meta import Difference, Duration, LongDuration, Percent, Rate
 from pawl.durations import format_duration, parse_duration
-from pawl.rates import parse_percent, parse_rate
+from pawl.rates import parse_difference, parse_percent, parse_rate
 
 READ = {
     "24h": timedelta(hours=24),
@@ -88,3 +88,17 @@ def test_wrong_rates(text: str) -> None:
         parse_rate(text)
     with pytest.raises(ValidationError):
         TypeAdapter(Rate).validate_python(text)
+
+
+@pytest.mark.parametrize(("text", "value"), [("-0.05", -0.05), ("0", 0.0), ("12.5", 12.5)])
+def test_differences(text: str, value: float) -> None:
+    assert parse_difference(text) == value
+    assert TypeAdapter(Difference).validate_python(text) == text
+
+
+@pytest.mark.parametrize("text", ["", "-", "--1", "+1", "-1e9", "-.5", "-inf", "0,5"])
+def test_wrong_differences(text: str) -> None:
+    with pytest.raises(ValueError, match="is not a number"):
+        parse_difference(text)
+    with pytest.raises(ValidationError):
+        TypeAdapter(Difference).validate_python(text)

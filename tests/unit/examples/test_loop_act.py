@@ -178,7 +178,7 @@ def test_improved_is_said_of_a_difference_from_the_best_before_that_is_no_chance
     said = [row[5].rpartition(" ")[2] for row in rows]
     assert said == ["-", "improved", "worse", "apart"]
     assert all("tagger" in row[5] for row in rows[2:])
-    assert [row[6] for row in rows] == ["-", "499 of 500, by 0.02", "-", "-"]
+    assert [row[6] for row in rows] == ["-", "499 of 500 messages, confidences within 0.02", "-", "-"]
 
 
 def test_a_report_of_looks_names_no_person() -> None:

@@ -124,7 +124,7 @@ class Gate(ApiModel):
     floor: Rate | None = None
     """floor that the version must reach in any case."""
     min_improvement: Difference = "0"
-    """minImprovement over the champion; below 0, all that is not worse by more passes, and the Experiment decides."""
+    """minImprovement over the champion; below 0 it is a margin: what is shown not to be worse by more passes."""
     alpha: Probability = "0.05"
     """alpha is the probability of passing a version whose improvement is no larger than minImprovement."""
 

@@ -1,4 +1,4 @@
-"""Looks at the golden set through what is served: F1 with its interval by person, each look written down.
+"""Scores what a model answers to the golden set: F1 with its interval by person, each look written down.
 
 Golden is only ever measured. Whoever looks often enough finds a good number by chance, so every look is kept.
 """

@@ -42,7 +42,7 @@ def staged(
     """
     # Before anybody follows: what an earlier run left must not be taken for news.
     clear(stand.kube)
-    traffic = open_traffic(stand)
+    traffic = _open_traffic(stand)
     follower = Follower(stand.kube, install.LEARN, install.ROLLOUT, tell)
     objects = Objects(stand.kube, install.LEARN, tell)
     with running(follower), running(objects), running(traffic):
@@ -51,7 +51,7 @@ def staged(
         )  # fmt: skip
 
 
-def open_traffic(stand: Stand) -> Traffic:
+def _open_traffic(stand: Stand) -> Traffic:
     """The reference application on the second act's host, with nothing to say yet."""
     token = install.client_token(stand.kube, install.LEARN)
     settings, log = Settings(stand.gateway, HOST), LogSettings(stand.collector, token)

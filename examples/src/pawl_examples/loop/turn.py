@@ -84,15 +84,15 @@ def controls_table(result: LoopResult) -> Table:
 
 
 def golden_table(result: LoopResult) -> Table:
-    """Golden F1 of what was served, beside the best of those before it, and whether it answers as it was trained."""
+    """Golden F1 of each model, beside the best of those before it, and whether what is served answers as trained."""
     looks = [look for look in (result.rules, *(turn.look for turn in result.turns)) if look is not None]
     parities = {turn.look.model: turn.parity for turn in result.turns if turn.look is not None and turn.parity}
-    columns = ("served", "golden F1", "95 % by person", "precision", "recall", "beside the best before", "as trained")
+    columns = ("model", "golden F1", "95 % by person", "precision", "recall", "beside the best before", "as trained")
     rows = (
         (*_look(look), _beside(look, looks[:number]), _as_trained(parities.get(look.model)))
         for number, look in enumerate(looks)
     )
-    return Table("Golden, through the server where it is served", columns, tuple(rows))
+    return Table("Golden", columns, tuple(rows))
 
 
 def evidence_text(experiment: Json) -> str:
@@ -143,7 +143,8 @@ def _as_trained(parity: Parity | None) -> str:
     """On how many messages the server answers as the trainer's artifact."""
     if parity is None:
         return "-"
-    return f"{parity.messages - parity.different} of {parity.messages}, by {parity.largest:.1g}"
+    same = f"{parity.messages - parity.different} of {parity.messages} messages"
+    return f"{same}, confidences within {parity.largest:.1g}"
 
 
 def _look(look: Look) -> tuple[str, ...]:

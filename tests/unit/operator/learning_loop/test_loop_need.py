@@ -78,8 +78,8 @@ def test_unknown_is_never_enough_and_never_zero() -> None:
 @pytest.mark.parametrize(
     ("seen", "reason"),
     [
-        ({"fresh_at": None}, "NotCounted"),
-        ({"fresh_at": None, "created_at": START - MAX_AGE - HOUR}, "QueryFailed"),
+        ({"fresh_at": None}, "QueryFailed"),
+        ({"fresh_at": START - MAX_AGE - HOUR}, "QueryFailed"),
         ({"examples": None}, "NotCounted"),
         ({"examples": NewExamples(500, None, Flaw.TWO_SOURCES)}, "TwoSources"),
         ({"examples": NewExamples(500, None, Flaw.NON_FINITE)}, "NonFinite"),
@@ -91,6 +91,15 @@ def test_every_flaw_of_the_count_is_told(seen: dict[str, object], reason: str) -
     world.settle()
     assert (world.status.turn, world.status.have) == (0, None)
     assert condition(world, "NeedKnown") == ("False", reason)
+
+
+@pytest.mark.parametrize("asked_at", [None, START - HOUR])
+def test_a_loop_about_which_nobody_has_asked_is_no_outage(asked_at: datetime | None) -> None:
+    """After a restart nobody has been asked; and whoever was asked before the loop was made said nothing about it."""
+    world = LoopWorld(more={"asked_at": asked_at, "fresh_at": asked_at})
+    world.settle()
+    assert condition(world, "NeedKnown") == ("Unknown", "NotAsked")
+    assert (world.status.turn, world.status.have) == (0, None)
 
 
 def test_a_count_from_before_the_last_training_starts_no_second_one() -> None:

@@ -41,7 +41,7 @@ class Needs:
 
     def about(self, _uid: str) -> Reading:
         now = datetime.now(UTC)
-        return Reading(NewExamples(self.count, now), now)
+        return Reading(NewExamples(self.count, now), now, now)
 
 
 class Memory:

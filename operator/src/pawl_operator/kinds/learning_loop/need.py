@@ -82,10 +82,10 @@ def _expected(draft: Draft, found: Need, since: datetime) -> datetime | None:
 
 def _count(draft: Draft) -> tuple[int | None, Reason, str]:
     seen, now = draft.seen, draft.now
+    if seen.asked_at is None or seen.asked_at < seen.created_at:
+        draft.wake(LATER)
+        return None, Reason.NOT_ASKED, "Prometheus has not yet been asked for the number of new examples"
     if seen.fresh_at is None or now - seen.fresh_at > seen.max_age:
-        if now - seen.created_at <= seen.max_age:
-            draft.wake(seen.max_age)
-            return None, Reason.NOT_COUNTED, "Prometheus has not yet been asked for the number of new examples"
         return None, Reason.QUERY_FAILED, "Prometheus does not answer: the number of new examples is unknown"
     draft.wake(seen.fresh_at + seen.max_age + timedelta(seconds=1))
     counted = seen.examples

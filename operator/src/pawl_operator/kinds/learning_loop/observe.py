@@ -59,6 +59,7 @@ class LoopObserver:
             experiments={number: experiment_state(body) for number, body in self._owned(EXPERIMENTS, live)},
             taken=self._taken(live),
             examples=known.examples,
+            asked_at=known.asked_at,
             fresh_at=known.fresh_at,
             max_age=self.needs.max_age,
         )

@@ -20,6 +20,7 @@ class Reason(StrEnum):
     ROLLOUT_NOT_FOUND = "RolloutNotFound"
     # Counting
     COUNTED = "Counted"
+    NOT_ASKED = "NotAsked"
     QUERY_FAILED = "QueryFailed"
     NOT_COUNTED = "NotCounted"
     COUNT_STALE = "CountStale"

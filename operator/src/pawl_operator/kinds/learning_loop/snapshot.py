@@ -75,6 +75,8 @@ class LoopSnapshot:
     """Numbers that cannot be used: a TrainingRun or an Experiment of that name belongs to somebody else."""
     examples: NewExamples | None = None
     """The monitor's count for this uid; None: it says nothing about it, or nobody has answered (see fresh_at)."""
+    asked_at: datetime | None = None
+    """When Prometheus was last asked, whatever came of it; None: never."""
     fresh_at: datetime | None = None
     """When Prometheus last answered; None: never."""
     max_age: timedelta = timedelta(seconds=45)

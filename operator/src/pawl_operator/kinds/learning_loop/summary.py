@@ -57,7 +57,7 @@ def _working(draft: Draft) -> Reason:
 def _known(need: Need) -> Value:
     if need.have is not None:
         return "True"
-    return "Unknown" if need.reason is Reason.RECOUNTING else "False"
+    return "Unknown" if need.reason in (Reason.RECOUNTING, Reason.NOT_ASKED) else "False"
 
 
 def _set(draft: Draft, kind: str, value: Value, reason: str, message: str) -> None:

@@ -11,22 +11,22 @@ from pawl_examples.dataset import Material
 from pawl_examples.pace import Times, numbers
 from pawl_examples.phases import Phases
 
-NAME, LOWEST_WEIGHT, TRAINER = "PAWL_DEVCLUSTER_NAME", 10, "linear-tagger"
+VARIABLE, LOWEST_WEIGHT, TRAINER = "PAWL_DEVCLUSTER_NAME", 10, "linear-tagger"
 
 
 @contextmanager
 def cluster_named(name: str) -> Iterator[None]:
     """Nobody's other cluster is touched within; this one is taken down at the end."""
-    before = os.environ.get(NAME)
-    os.environ[NAME] = name
+    before = os.environ.get(VARIABLE)
+    os.environ[VARIABLE] = name
     try:
-        yield
+        try:
+            yield
+        finally:
+            cluster.down()
     finally:
-        cluster.down()
-        if before is None:
-            del os.environ[NAME]
-        else:
-            os.environ[NAME] = before
+        del os.environ[VARIABLE]
+        os.environ.update({} if before is None else {VARIABLE: before})
 
 
 def make_stand(folder: Path, material: Material) -> Stand:
