@@ -67,9 +67,13 @@ async def test_without_an_answer_what_was_known_grows_old(prometheus: FakePromet
     known = source.about("a")
     prometheus.fail_with = 503
     assert await source.poll(["a"]) == set()
-    assert source.about("a") == known
+    then = source.about("a")
+    assert (then.examples, then.fresh_at) == (known.examples, known.fresh_at)
     assert known.fresh_at is not None
     assert known.fresh_at >= before
+    assert known.asked_at is not None
+    assert then.asked_at is not None
+    assert then.asked_at > known.asked_at
 
 
 async def test_an_answer_after_a_silence_is_news_for_all(prometheus: FakePrometheus, source: NeedSource) -> None:
