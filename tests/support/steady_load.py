@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from types import TracebackType
 
 import httpx
+from polling import wait_until
 
 from pawl_examples.app import question, row_of
 from pawl_examples.ledger import Row
@@ -14,7 +15,7 @@ from pawl_examples.ledger import Row
 PATH = "/v2/models/fact-extraction/infer"
 TEXT = "I play soccer"
 THREADS, PAUSE, MOST = 4, 0.02, 20_000
-JOIN_SECONDS = 30
+JOIN_SECONDS, ANSWER_SECONDS = 30, 60
 
 
 def ask(client: httpx.Client, user: str, headers: Mapping[str, str] | None = None) -> Row:
@@ -64,6 +65,12 @@ class SteadyLoad:
         """What was sent from that moment on, seconds since the epoch, and has been answered by now."""
         with self._lock:
             return [row for row in self._rows if row.sent >= since]
+
+    def answered(self, requests: int, since: float | None = None) -> list[Row]:
+        """Wait until so many requests, sent from that moment on (default: from now), were answered; return them."""
+        begin = time.time() if since is None else since
+        wait_until(lambda: len(self.rows(begin)) >= requests, ANSWER_SECONDS)
+        return self.rows(begin)
 
     def _run(self) -> None:
         with client_of(self._gateway, self._host) as client:

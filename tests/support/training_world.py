@@ -278,3 +278,12 @@ def _state(found: Attempt) -> AttemptState:
 def pod(world: TrainingWorld, role: str = "trainer", **changes: Any) -> PodState:
     """A pod that is not ready yet."""
     return replace(PodState(f"run-{role}", role, world.now, not_ready_since=world.now), **changes)
+
+
+def running(**changes: object) -> TrainingWorld:
+    """A world whose first attempt runs."""
+    world = TrainingWorld(spec(**changes))
+    world.settle()
+    world.set_running()
+    world.settle()
+    return world

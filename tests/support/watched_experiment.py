@@ -5,6 +5,7 @@ from typing import Any
 
 from pawl_examples import install
 from pawl_examples.bringup import Stand
+from pawl_examples.loop.arms import assignment_of
 from pawl_examples.loop.setting import LoopTimes, control
 
 Json = dict[str, Any]
@@ -28,7 +29,7 @@ def begin(stand: Stand) -> Watched:
     arm = {"source": stable["source"], "digest": stable["digest"], "serve": twin}
     stand.kube.apply(control(NAME, OPEN, EXPECTED_PEOPLE, arm))
     install.wait_for("the Experiment's traffic", lambda: phase_of(stand, NAME) == "Running", 180)
-    return Watched(NAME, assignment_of(stand))
+    return Watched(NAME, published(stand))
 
 
 def end(stand: Stand) -> None:
@@ -37,11 +38,9 @@ def end(stand: Stand) -> None:
     stand.kube.run("delete", "experiments.pawl.dev", NAME, *options, seconds=70)
 
 
-def assignment_of(stand: Stand) -> Json:
+def published(stand: Stand) -> Json:
     """The assignment that the Rollout publishes, empty where it publishes none."""
-    status = stand.kube.get("rollouts.pawl.dev", install.ROLLOUT, "-n", NAMESPACE).get("status") or {}
-    found: Json = (status.get("traffic") or {}).get("assignment") or {}
-    return found
+    return assignment_of(stand.kube.get("rollouts.pawl.dev", install.ROLLOUT, "-n", NAMESPACE))
 
 
 def phase_of(stand: Stand, name: str) -> str:

@@ -13,9 +13,7 @@ def parse_rate(text: str) -> float:
     Raises:
         ValueError: the text is not a decimal number.
     """
-    if _RATE.fullmatch(text) is None:
-        raise ValueError(f"rate {text!r} is not a number such as 0.05")
-    return float(text)
+    return _read("rate", text, _RATE, "0.05")
 
 
 def parse_difference(text: str) -> float:
@@ -24,9 +22,7 @@ def parse_difference(text: str) -> float:
     Raises:
         ValueError: the text is not a decimal number.
     """
-    if _DIFFERENCE.fullmatch(text) is None:
-        raise ValueError(f"difference {text!r} is not a number such as -0.05")
-    return float(text)
+    return _read("difference", text, _DIFFERENCE, "-0.05")
 
 
 def parse_percent(text: str) -> float:
@@ -38,3 +34,9 @@ def parse_percent(text: str) -> float:
     if _PERCENT.fullmatch(text) is None:
         raise ValueError(f"percentage {text!r} is not of the form 5% or 2.5%")
     return float(text[:-1]) / 100
+
+
+def _read(kind: str, text: str, shape: re.Pattern[str], example: str) -> float:
+    if shape.fullmatch(text) is None:
+        raise ValueError(f"{kind} {text!r} is not a number such as {example}")
+    return float(text)

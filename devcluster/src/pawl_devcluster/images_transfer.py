@@ -40,6 +40,7 @@ class ImageTransfer:
             self._tools.report(f"{name}: already on the nodes")
             return
         watch = Stopwatch()
+        self._tools.report(f"{name}: loading on {', '.join(missing)}")
         self._send(store, name, missing)
         for node in missing:
             self._note(f"{name}@{node}", identity)

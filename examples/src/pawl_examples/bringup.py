@@ -91,7 +91,7 @@ def set_up(phases: Phases, grounds: Grounds, times: Times, counted: Numbers) -> 
     port = install.node_port(kube, install.SYSTEM, "pawl-collector")
     collector = f"http://{cluster.source.node_address()}:{port}"
     tracking = mlflow.url(cluster.kubectl, cluster.source.node_address()) or ""
-    return Stand(cluster, kube, gateway, collector, install.client_token(kube), grounds.trained, tracking)
+    return Stand(cluster, kube, gateway, collector, install.api_key(kube), grounds.trained, tracking)
 
 
 def _gateway(cluster: Cluster, kube: Kube) -> str:

@@ -19,9 +19,10 @@ from pawl_examples.dataset import Material, load_material
 from pawl_examples.follow import Follower
 from pawl_examples.history import Transition
 from pawl_examples.kube import KubeError
-from pawl_examples.loop.act import lessons_for
-from pawl_examples.loop.stage import staged
-from pawl_examples.loop.turn import LoopResult, controls_table, golden_table, turns_table
+from pawl_examples.loop.opening import opened
+from pawl_examples.loop.talk import lessons_for
+from pawl_examples.loop.turn import LoopResult
+from pawl_examples.loop.turn_tables import controls_table, golden_table, turns_table
 from pawl_examples.options import Options, read_options
 from pawl_examples.pace import numbers
 from pawl_examples.phases import Phases
@@ -119,7 +120,7 @@ class Demo:
         self.result.loop = LoopResult()
         with (
             self._phases.phase("learning loop"),
-            staged(stand, material, self.options.folder, self.result.loop, self._tell, self._note) as act,
+            opened(stand, material, self.options.folder, self.result.loop, self._tell, self._note) as act,
         ):
             act.play(lessons_for(self.options.turns))
 

@@ -80,10 +80,10 @@ def source() -> str:
     return f"pvc://models/{MODEL_FOLDER}"
 
 
-def client_token(kube: Kube, namespace: str = NAMESPACE, name: str = "pawl-client") -> str:
-    """The application's API key for the collector, or a trainer's, from the Secret that the chart made."""
-    secret = kube.get("secret", name, "-n", namespace)
-    return base64.b64decode(secret["data"]["token"]).decode()
+def api_key(kube: Kube, namespace: str = NAMESPACE, name: str = "pawl-client") -> str:
+    """A key for the collector from a Secret that the chart made: the application's, or `pawl-trainer`'s."""
+    held = kube.get("secret", name, "-n", namespace)
+    return base64.b64decode(held["data"]["token"]).decode()
 
 
 def node_port(kube: Kube, namespace: str, service: str) -> int:

@@ -18,7 +18,7 @@ def test_no_dataset_holds_a_person_who_proves(
     stand: Stand, report: Json, material: Material, figure: Callable[[str], None]
 ) -> None:
     assert report["loop"]["turns"][0]["arms"]["treatment_people"] > 0, "nobody proved anything"
-    key = install.client_token(stand.kube, install.LEARN, "pawl-trainer")
+    key = install.api_key(stand.kube, install.LEARN, "pawl-trainer")
     answer = httpx.get(
         f"{stand.collector}/v1/examples",
         params={"component": COMPONENT},

@@ -10,9 +10,9 @@ from own_cluster import TRAINER
 
 from pawl_examples.bringup import Stand
 from pawl_examples.dataset import Material
-from pawl_examples.loop.act import lessons_for
+from pawl_examples.loop.opening import opened
 from pawl_examples.loop.setting import clear
-from pawl_examples.loop.stage import staged
+from pawl_examples.loop.talk import lessons_for
 from pawl_examples.loop.turn import LoopResult, TurnResult
 
 Figure = Callable[[str], None]
@@ -29,7 +29,7 @@ def decisions(turn: TurnResult) -> tuple[str, bool, str, str]:
 def test_the_same_decisions(name: str, stand: Stand, material: Material, folder: Path, figure: Figure) -> None:
     result = LoopResult()
     with (
-        staged(stand, material, folder, result, lambda transition: print(transition), print) as act,
+        opened(stand, material, folder, result, lambda transition: print(transition), print) as act,
         ThreadPoolExecutor(1, "killer") as pool,
     ):
         killing = pool.submit(kill_at_random, stand.cluster, stand.kube, VICTIMS[name], f"pawl-{name}")

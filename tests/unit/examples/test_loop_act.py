@@ -12,16 +12,17 @@ from pawl.api.rollout import Rollout
 from pawl.assignment import fine_bucket
 from pawl.scoring.types import Score
 from pawl_examples.dataset import Material, load_material
-from pawl_examples.kube import read_manifest
+from pawl_examples.kube import KubeError, read_manifest
 from pawl_examples.ledger import Row
-from pawl_examples.loop.act import lessons_for
 from pawl_examples.loop.arms import arms_of, computed
-from pawl_examples.loop.golden import Look, by_person, golden_messages
+from pawl_examples.loop.golden import Look, ask, by_person, golden_messages
 from pawl_examples.loop.objects import Objects, describe
 from pawl_examples.loop.parity import Parity
+from pawl_examples.loop.registry import fetch
 from pawl_examples.loop.setting import MANIFESTS, Expected, LoopTimes, compress_loop, compress_rollout, control
-from pawl_examples.loop.talk import corrections, lessons, people, proof
-from pawl_examples.loop.turn import ControlResult, LoopResult, TurnResult, golden_table, turns_table, wrong
+from pawl_examples.loop.talk import corrections, lessons, lessons_for, people, proof
+from pawl_examples.loop.turn import ControlResult, LoopResult, TurnResult, wrong
+from pawl_examples.loop.turn_tables import golden_table, turns_table
 from pawl_examples.replay import replay
 
 KEY = "fact-extraction.4dbdf7f144"
@@ -143,6 +144,24 @@ def test_every_change_of_an_object_is_told_once() -> None:
     assert [(one.before, one.after) for one in told][:2] == [("-", "Waiting"), ("Waiting", "Ship")]
     assert not objects.of("Experiment", "other")
     assert describe("TrainingRun", {}) == "new"
+
+
+def test_a_training_says_how_far_it_is_in_tenths() -> None:
+    said = [describe("TrainingRun", {"phase": "Running", "progress": progress}) for progress in (0, 9, 24, 52, 99)]
+    assert said == ["Running", "Running", "Running 20 %", "Running 50 %", "Running 90 %"]
+    assert describe("TrainingRun", {"phase": "Gating", "progress": 99}) == "Gating"
+
+
+def test_a_look_at_what_does_not_answer_says_what_to_do() -> None:
+    with pytest.raises(KubeError, match=r"does not answer.*look at the pods"):
+        ask("http://127.0.0.1:9", ["I play soccer"])
+
+
+def test_an_artifact_that_cannot_be_had_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    registered = {"source": "models:/learn.facts/1", "digest": "sha256:" + "a" * 64}
+    with pytest.raises(KubeError, match=r"models:/learn\.facts/1 could not be fetched.*namespace mlflow"):
+        fetch("http://127.0.0.1:9", registered, tmp_path)
 
 
 def _experiment(phase: str, decision: str = "") -> dict[str, Any]:

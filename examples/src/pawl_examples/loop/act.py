@@ -14,11 +14,20 @@ from pawl_examples.dataset import Material
 from pawl_examples.follow import Follower
 from pawl_examples.kube import Kube, KubeError
 from pawl_examples.loop import golden, parity
-from pawl_examples.loop.arms import Arms, arms_of
+from pawl_examples.loop.arms import Arms, arms_of, assignment_of
 from pawl_examples.loop.looks import Looks
 from pawl_examples.loop.objects import Objects, status_of
-from pawl_examples.loop.setting import LOOP, NAMESPACE, Expected, LoopTimes, apply_loop, apply_objects, control
-from pawl_examples.loop.talk import Part, corrections, lessons, proof
+from pawl_examples.loop.setting import (
+    LOOP,
+    NAMESPACE,
+    Expected,
+    LoopTimes,
+    apply_loop,
+    apply_objects,
+    control,
+    controls_beside,
+)
+from pawl_examples.loop.talk import Lesson, Part, corrections, lessons, proof
 from pawl_examples.loop.turn import ControlResult, LoopResult, TurnResult, wrong
 from pawl_examples.scenarios import Scenario
 from pawl_examples.tables import Outcome
@@ -29,22 +38,6 @@ HEALTHY, BEGIN, TRAIN, PROVE, RELEASE = 180.0, 60.0, 900.0, 400.0, 420.0
 NEARLY = 0.97
 """Of the corrections that a lesson gives: a few may still be on their way when the loop begins."""
 MOST_UNASSIGNED = 0.02
-
-
-@dataclass(frozen=True)
-class Lesson:
-    """One turn: the trainer that the loop names then, and the share of the learn people's messages before it."""
-
-    trainer: str
-    share: float
-
-
-def lessons_for(trainers: Sequence[str]) -> list[Lesson]:
-    """One turn for each trainer; of several the first gets three fifths of what learn people say, the next the rest."""
-    if len(trainers) < 2:
-        return [Lesson(trainer, 1.0) for trainer in trainers]
-    rest = 0.4 / (len(trainers) - 1)
-    return [Lesson(trainer, rest if number else 0.6) for number, trainer in enumerate(trainers)]
 
 
 @dataclass
@@ -126,9 +119,9 @@ class Act:
 
     def _assignment(self, uid: str) -> Json:
         """What the Rollout published of an Experiment's arms."""
-        if not self.follower.until(lambda history: _assigned(history.latest).get("uid") == uid, BEGIN):
+        if not self.follower.until(lambda history: assignment_of(history.latest).get("uid") == uid, BEGIN):
             raise KubeError(f"rollout/{install.ROLLOUT} published no assignment within {BEGIN:.0f} s")
-        return _assigned(self.follower.history.latest)
+        return assignment_of(self.follower.history.latest)
 
     def _release(self, turn: TurnResult, proved: Part) -> None:
         key = f"turn {turn.number}"
@@ -157,14 +150,7 @@ class Act:
 
     def _controls(self, proved: Part) -> None:
         """A twin of what is live, and a version that finds nothing: neither may ship."""
-        stable = self.follower.history.latest["status"]["stable"]
-        arm = {"source": stable["source"], "digest": stable["digest"]}
-        twin = {**arm, "serve": {"env": [{"name": "PAWL_DEMO_TWIN", "value": "1"}]}}
-        silent = {"env": [{"name": "PAWL_ENTRYPOINT", "value": "pawl_examples.candidates:silent"}]}
-        for name, title, treatment in (
-            ("twin", "A/A: a twin of what is live", twin),
-            ("silent", "empty: finds nothing", {**arm, "serve": silent}),
-        ):
+        for name, title, treatment in controls_beside(self.follower.history.latest["status"]["stable"]):
             self.say(f"control {name}: {title}; must not ship")
             self.kube.apply(control(name, self.times, self.result.provers, treatment))
             self._until("Experiment", name, _running, PROVE, "the control never had the traffic")
@@ -206,11 +192,6 @@ def _timed(turn: TurnResult, stage: str) -> Iterator[None]:
 
 def _name_of(turn: TurnResult) -> str:
     return f"{turn.trainer}, turn {turn.number}"
-
-
-def _assigned(rollout: Json) -> Json:
-    found: Json = (status_of(rollout).get("traffic") or {}).get("assignment") or {}
-    return found
 
 
 def _end_of(turn: TurnResult) -> str:

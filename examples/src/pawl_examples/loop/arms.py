@@ -49,6 +49,12 @@ def arms_of(rows: Iterable[Row], assignment: Json, since: float, until: float) -
     )
 
 
+def assignment_of(rollout: Json) -> Json:
+    """What a Rollout publishes of an Experiment's arms, empty where it publishes nothing."""
+    found: Json = ((rollout.get("status") or {}).get("traffic") or {}).get("assignment") or {}
+    return found
+
+
 def computed(user: str, assignment: Json) -> str:
     """The arm that a user belongs to, computed from the published key and ranges."""
     place = fine_bucket(user, assignment["key"])

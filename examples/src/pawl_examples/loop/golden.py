@@ -18,6 +18,8 @@ from pawl.scoring.types import Score
 from pawl_examples.app import found, question
 from pawl_examples.applog import COMPONENT
 from pawl_examples.dataset import GOLDEN
+from pawl_examples.kube import KubeError
+from pawl_examples.loop.setting import NAMESPACE
 from pawl_trainers.evaluation import evaluate
 from pawl_trainers.facts.annotations import AnnotatedMessage, read_annotations
 from pawl_trainers.facts.messages import Conversations
@@ -26,7 +28,7 @@ from pawl_trainers.facts.spans import Fact
 from pawl_trainers.harness.gate import ByPerson, Estimate, compare
 
 LOOKS = "golden-looks.jsonl"
-AT_ONCE, SECONDS = 4, 30.0
+AT_ONCE, SECONDS, RETRIES = 4, 30.0, 2
 ALPHA, SEED = 0.05, 0
 Json = dict[str, Any]
 
@@ -84,16 +86,19 @@ def difference(new: Look, other: Look) -> Estimate:
 def ask(url: str, texts: Sequence[str]) -> list[list[Json]]:
     """What the model at `url` (a Service, past the gateway, so that nothing is logged) finds in each text, in order.
 
-    Raises httpx.HTTPError where it does not answer.
+    A connection is tried again, an answer is not: raises KubeError where none comes or it is an error.
     """
-    with httpx.Client(timeout=SECONDS) as client, ThreadPoolExecutor(AT_ONCE) as pool:
+    transport = httpx.HTTPTransport(retries=RETRIES)
+    with httpx.Client(timeout=SECONDS, transport=transport) as client, ThreadPoolExecutor(AT_ONCE) as pool:
 
         def one(text: str) -> list[Json]:
-            reply = client.post(f"{url}/v2/models/{COMPONENT}/infer", json=question(text))
-            reply.raise_for_status()
-            return found(reply)
+            return found(client.post(f"{url}/v2/models/{COMPONENT}/infer", json=question(text)).raise_for_status())
 
-        return list(pool.map(one, texts))
+        try:
+            return list(pool.map(one, texts))
+        except httpx.HTTPError as error:
+            remedy = f"look at the pods behind it in namespace {NAMESPACE}, and run the demo again"
+            raise KubeError(f"what is live at {url} does not answer ({error!r}): {remedy}") from error
 
 
 def facts_in(answer: Sequence[Json]) -> frozenset[Fact]:

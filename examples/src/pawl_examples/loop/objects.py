@@ -9,7 +9,7 @@ from typing import Any
 from pawl_examples.follow import Stream, Watcher
 from pawl_examples.history import Transition
 
-PATIENCE = 1.0
+PATIENCE, TENTH = 1.0, 10
 KINDS = {
     "LearningLoop": "learningloops.pawl.dev",
     "TrainingRun": "trainingruns.pawl.dev",
@@ -85,4 +85,7 @@ def describe(kind: str, status: Json) -> str:
     phase = str(status.get("phase") or "new")
     if kind == "Experiment" and status.get("decision"):
         return str(status["decision"])
+    tenths = int(status.get("progress") or 0) // TENTH
+    if kind == "TrainingRun" and phase == "Running" and tenths:
+        return f"{phase} {tenths * TENTH} %"
     return phase

@@ -130,3 +130,14 @@ def control(name: str, times: LoopTimes, provers: int, arm: Json) -> Json:
             **spec,
         },
     }
+
+
+def controls_beside(stable: Json) -> list[tuple[str, str, Json]]:
+    """Name, title and treatment of what must not ship: a twin of what is live, and a version that finds nothing."""
+    arm = {"source": stable["source"], "digest": stable["digest"]}
+    twin = {"env": [{"name": "PAWL_DEMO_TWIN", "value": "1"}]}
+    silent = {"env": [{"name": "PAWL_ENTRYPOINT", "value": "pawl_examples.candidates:silent"}]}
+    return [
+        ("twin", "A/A: a twin of what is live", {**arm, "serve": twin}),
+        ("silent", "empty: finds nothing", {**arm, "serve": silent}),
+    ]

@@ -26,6 +26,22 @@ class Part:
     annotated: int
 
 
+@dataclass(frozen=True)
+class Lesson:
+    """One turn: the trainer that the loop names then, and the share of the learn people's messages before it."""
+
+    trainer: str
+    share: float
+
+
+def lessons_for(trainers: Sequence[str]) -> list[Lesson]:
+    """One turn for each trainer; of several the first gets three fifths of what learn people say, the next the rest."""
+    if len(trainers) < 2:
+        return [Lesson(trainer, 1.0) for trainer in trainers]
+    rest = 0.4 / (len(trainers) - 1)
+    return [Lesson(trainer, rest if number else 0.6) for number, trainer in enumerate(trainers)]
+
+
 def lessons(material: Material, shares: Sequence[float], rate: float) -> list[Part]:
     """What learn people say before each training: `shares` of their messages in the order of time, `rate` a second."""
     said = sorted(material.learn, key=lambda one: (one.message.time, one.message.conversation, one.message.index))

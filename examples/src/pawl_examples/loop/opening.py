@@ -33,7 +33,7 @@ class Runs(Protocol):
 
 
 @contextmanager
-def staged(
+def opened(
     stand: Stand, material: Material, folder: Path, result: LoopResult, tell: Tell, say: Callable[[str], None]
 ) -> Iterator[Act]:
     """Take away what an earlier act left, and give the next one, with everything that it needs running.
@@ -53,8 +53,8 @@ def staged(
 
 def _open_traffic(stand: Stand) -> Traffic:
     """The reference application on the second act's host, with nothing to say yet."""
-    token = install.client_token(stand.kube, install.LEARN)
-    settings, log = Settings(stand.gateway, HOST), LogSettings(stand.collector, token)
+    key = install.api_key(stand.kube, install.LEARN)
+    settings, log = Settings(stand.gateway, HOST), LogSettings(stand.collector, key)
     return Traffic(settings, log, Material((), (), {}), Pace(1.0, 1.0))
 
 
