@@ -186,18 +186,28 @@ def look_of(model: str, f1: float, by_person: dict[str, Score]) -> Look:
     return Look(model, "r", {"f1": f1, "lower": 0.0, "upper": 1.0, "precision": f1, "recall": f1}, by_person)
 
 
-def test_improved_is_said_of_a_difference_from_the_best_before_that_is_no_chance() -> None:
-    rules, tagger = look_of("rules", 0.1, people_who(4, 40)), look_of("tagger", 0.8, people_who(30, 40))
-    worse, alike = look_of("worse", 0.3, people_who(8, 40)), look_of("alike", 0.79, people_who(29, 40))
-    parity = Parity(500, 1, 0.02)
+def test_improved_is_said_of_a_difference_from_the_best_cheaper_one_that_is_no_chance() -> None:
+    rules, first = look_of("rules", 0.1, people_who(4, 40)), look_of("first", 0.7, people_who(25, 40))
+    tagger, alike = look_of("tagger", 0.8, people_who(30, 40)), look_of("alike", 0.79, people_who(29, 40))
+    worse = look_of("worse", 0.3, people_who(8, 40))
     turns = [
-        TurnResult(1, "a", look=tagger, parity=parity), TurnResult(2, "b", look=worse), TurnResult(3, "c", look=alike)
+        TurnResult(1, "linear-tagger", look=tagger, parity=Parity(500, 1, 0.02)),
+        TurnResult(2, "token-classification", look=worse),
+        TurnResult(3, "token-classification", look=alike),
+    ]
+    rows = golden_table(LoopResult(rules=rules, first_act=first, turns=turns)).rows
+    assert [row[0] for row in rows] == ["rules", "first", "tagger", "worse", "alike"]
+    assert [row[5].rpartition("] ")[2] for row in rows] == [
+        "-", "rules: improved", "rules: improved", "tagger: worse", "tagger: not told apart",
     ]  # fmt: skip
-    rows = golden_table(LoopResult(rules=rules, turns=turns)).rows
-    said = [row[5].rpartition(" ")[2] for row in rows]
-    assert said == ["-", "improved", "worse", "apart"]
-    assert all("tagger" in row[5] for row in rows[2:])
-    assert [row[6] for row in rows] == ["-", "499 of 500 messages, confidences within 0.02", "-", "-"]
+    assert [row[6] for row in rows] == ["-", "-", "499 of 500 messages, confidences within 0.02", "-", "-"]
+
+
+def test_a_cheap_one_of_the_first_act_may_be_the_best() -> None:
+    first, tagger = look_of("first", 0.8, people_who(30, 40)), look_of("tagger", 0.3, people_who(10, 40))
+    turns = [TurnResult(1, "linear-tagger", look=tagger), TurnResult(2, "other", look=first)]
+    [*_, last] = golden_table(LoopResult(first_act=first, turns=turns)).rows
+    assert last[5].endswith("first: not told apart")
 
 
 def test_a_report_of_looks_names_no_person() -> None:

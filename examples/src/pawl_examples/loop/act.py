@@ -42,7 +42,7 @@ MOST_UNASSIGNED = 0.02
 
 @dataclass
 class Act:
-    """The second act on a cluster that stands; `result` holds what is known so far."""
+    """The second act on a cluster that stands; `first_act` is its model's folder, `result` what is known so far."""
 
     kube: Kube
     traffic: Traffic
@@ -52,6 +52,7 @@ class Act:
     times: LoopTimes
     folder: Path
     tracking: str
+    first_act: Path
     say: Callable[[str], None]
     result: LoopResult
 
@@ -63,6 +64,7 @@ class Act:
         apply_objects(self.kube, self.times, self.result.provers)
         self._healthy()
         self.result.rules = self._looks.live("rules")
+        self.result.first_act = self._looks.artifact("linear-tagger, first act", install.source(), self.first_act)
         for number, (lesson, part) in enumerate(zip(turns, parts, strict=True), start=1):
             turn = TurnResult(number, lesson.trainer)
             self.result.turns.append(turn)
@@ -101,7 +103,7 @@ class Act:
         if turn.experiment.get("decision") == "Ship":
             self._release(turn, proved)
         if turn.look is None:
-            turn.look = self._looks.artifact(_name_of(turn), turn.training["registered"])
+            turn.look = self._looks.registered(_name_of(turn), turn.training["registered"])
 
     def _prove(self, turn: TurnResult, name: str, proved: Part) -> Arms | None:
         with _timed(turn, "experiment"):

@@ -35,12 +35,16 @@ class Looks:
         answers = golden.ask(self.address(), [one.text for one in golden.golden_messages()])
         return golden.look(answers, model, revision, self.folder)
 
-    def artifact(self, model: str, registered: Json) -> golden.Look:
+    def registered(self, model: str, version: Json) -> golden.Look:
         """Golden through a registered artifact itself: what was not promoted is served no more."""
-        texts = [one.text for one in golden.golden_messages()]
         with tempfile.TemporaryDirectory() as folder:
-            answers = answers_of(fetch(self.tracking, registered, Path(folder)), texts)
-        return golden.look(answers, f"{model} (not served)", registered["source"], self.folder)
+            directory = fetch(self.tracking, version, Path(folder))
+            return self.artifact(f"{model} (not served)", version["source"], directory)
+
+    def artifact(self, model: str, source: str, directory: Path) -> golden.Look:
+        """Golden through the artifact in a folder of this machine; `source` says where it is from."""
+        answers = answers_of(directory, [one.text for one in golden.golden_messages()])
+        return golden.look(answers, model, source, self.folder)
 
     def compare(self, registered: Json, texts: list[str]) -> parity.Parity:
         """What is live beside the artifact that was registered."""

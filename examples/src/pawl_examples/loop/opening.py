@@ -47,7 +47,8 @@ def opened(
     objects = Objects(stand.kube, install.LEARN, tell)
     with running(follower), running(objects), running(traffic):
         yield Act(
-            stand.kube, traffic, follower, objects, material, LoopTimes(), folder, stand.tracking, say, result
+            stand.kube, traffic, follower, objects, material, LoopTimes(), folder, stand.tracking,
+            stand.trained.directory, say, result,
         )  # fmt: skip
 
 

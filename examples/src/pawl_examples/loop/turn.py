@@ -47,6 +47,8 @@ class LoopResult:
 
     provers: int = 0
     rules: Look | None = None
+    first_act: Look | None = None
+    """Of the first act's model, which learned from everything that learn people say."""
     turns: list[TurnResult] = field(default_factory=list)
     controls: list[ControlResult] = field(default_factory=list)
 
@@ -61,6 +63,7 @@ class LoopResult:
         return {
             "provePeople": self.provers,
             "rules": self.rules.report() if self.rules else None,
+            "firstAct": self.first_act.report() if self.first_act else None,
             "turns": [_turn(one) for one in self.turns],
             "controls": [asdict(one) for one in self.controls],
             "problems": self.problems,
