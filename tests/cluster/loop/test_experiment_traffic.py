@@ -16,9 +16,9 @@ from watched_experiment import NAMESPACE, Watched, phase_of, published
 from pawl_examples import install
 from pawl_examples.bringup import Stand
 from pawl_examples.ledger import CANDIDATE, STABLE, Row
-from pawl_examples.loop.act import MOST_UNASSIGNED
 from pawl_examples.loop.arms import Arms, arms_of, computed
 from pawl_examples.loop.setting import HOST, LOOP
+from pawl_examples.loop.turn import MOST_UNASSIGNED
 
 USERS = [f"person-{number}" for number in range(1000)]
 PROXY_SECONDS = 1.0

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from pawl_examples.bringup import Stand
-from pawl_examples.loop.act import MOST_UNASSIGNED
 from pawl_examples.loop.parity import MESSAGES
+from pawl_examples.loop.turn import MOST_UNASSIGNED
 
 Json = dict[str, Any]
 Figure = Callable[[str], None]

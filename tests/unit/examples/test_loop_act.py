@@ -80,7 +80,7 @@ def test_arms_are_compared_with_the_hash_and_strangers_are_told_apart() -> None:
     found = arms_of(rows, ASSIGNMENT, 0.0, 50.0)
     assert (found.requests, found.wrong, found.unassigned, found.lost) == (101, 1, 1, 1)
     assert found.agreement == pytest.approx(100 / 101)
-    assert wrong(found, 0.5) == [
+    assert wrong(found) == [
         "1 of 101 answers came from another arm than the computed one",
         "1 requests lost",
     ]
@@ -144,6 +144,29 @@ def test_every_change_of_an_object_is_told_once() -> None:
     assert [(one.before, one.after) for one in told][:2] == [("-", "Waiting"), ("Waiting", "Ship")]
     assert not objects.of("Experiment", "other")
     assert describe("TrainingRun", {}) == "new"
+
+
+def test_what_does_not_come_in_time_is_said_with_what_was_said_last() -> None:
+    body = _experiment("Waiting")
+    body["status"]["message"] = "rollout/facts has another holder"
+    objects = Objects(Cluster([body]), "learn", lambda _: None)
+    objects.start()
+    assert objects.expect("Experiment", "facts-1", lambda status: status.get("phase") == "Waiting", 5, "-")
+    said = r"Experiment facts-1: nothing was decided within 0 s; last: rollout/facts has another holder"
+    with pytest.raises(KubeError, match=said):
+        objects.expect("Experiment", "facts-1", lambda status: bool(status.get("decision")), 0.0, "nothing was decided")
+    with pytest.raises(KubeError, match="it was never there"):
+        objects.expect("Experiment", "facts-2", bool, 0.0, "nobody made it")
+    objects.stop()
+
+
+def test_most_unassigned_is_a_share_of_those_with_an_arm() -> None:
+    rows = [row(f"u{number}") for number in range(100)]
+    strangers = [row(f"s{number}", rollout="the-rollout", arm="stable") for number in range(3)]
+    assert wrong(arms_of([*rows, *strangers[:2]], ASSIGNMENT, 0.0, 50.0)) == []
+    assert wrong(arms_of([*rows, *strangers], ASSIGNMENT, 0.0, 50.0)) == [
+        "3 requests had no arm beside 100 that had one"
+    ]
 
 
 def test_a_training_says_how_far_it_is_in_tenths() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from pawl_examples.follow import Stream, Watcher
 from pawl_examples.history import Transition
+from pawl_examples.kube import KubeError
 
 PATIENCE, TENTH = 1.0, 10
 KINDS = {
@@ -61,6 +62,15 @@ class Objects:
                     return False
                 self._changed.wait(min(left, PATIENCE))
         return True
+
+    def expect(self, kind: str, name: str, seen: Callable[[Json], bool], seconds: float, else_: str) -> Json:
+        """Wait like `until` and return the status; raises KubeError, which says `else_`, when it took too long."""
+        reached = self.until(kind, name, seen, seconds)
+        status = status_of(self.of(kind, name))
+        if not reached:
+            last = status.get("message", "it was never there")
+            raise KubeError(f"{kind} {name}: {else_} within {seconds:.0f} s; last: {last}")
+        return status
 
     def _take(self, body: Json) -> None:
         key, status = (body["kind"], body["metadata"]["name"]), status_of(body)

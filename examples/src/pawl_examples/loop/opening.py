@@ -13,8 +13,11 @@ from pawl_examples.dataset import Material
 from pawl_examples.follow import Follower
 from pawl_examples.history import Transition
 from pawl_examples.loop.act import Act
+from pawl_examples.loop.looks import Looks
 from pawl_examples.loop.objects import Objects
+from pawl_examples.loop.proving import Proving
 from pawl_examples.loop.setting import HOST, LoopTimes, clear
+from pawl_examples.loop.talk import proof
 from pawl_examples.loop.turn import LoopResult
 from pawl_examples.replay import Pace
 from pawl_examples.traffic import Traffic
@@ -46,10 +49,9 @@ def opened(
     follower = Follower(stand.kube, install.LEARN, install.ROLLOUT, tell)
     objects = Objects(stand.kube, install.LEARN, tell)
     with running(follower), running(objects), running(traffic):
-        yield Act(
-            stand.kube, traffic, follower, objects, material, LoopTimes(), folder, stand.tracking,
-            stand.trained.directory, say, result,
-        )  # fmt: skip
+        times, looks = LoopTimes(), Looks(stand.kube, follower, stand.tracking, folder)
+        proving = Proving(traffic, follower, objects, proof(material, times.proof, times.beside))
+        yield Act(stand.kube, material, times, looks, proving, stand.trained.directory, say, result)
 
 
 def _open_traffic(stand: Stand) -> Traffic:

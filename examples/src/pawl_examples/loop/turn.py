@@ -10,6 +10,7 @@ from pawl_examples.loop.parity import Parity
 from pawl_examples.tables import Outcome
 
 Json = dict[str, Any]
+MOST_UNASSIGNED = 0.02
 
 
 @dataclass
@@ -77,13 +78,13 @@ def _turn(turn: TurnResult) -> Json:
     return known
 
 
-def wrong(arms: Arms, most_unassigned: float) -> Sequence[str]:
+def wrong(arms: Arms) -> Sequence[str]:
     """Sentences about arms that are not as they have to be."""
     found = []
     if arms.wrong:
         found.append(f"{arms.wrong} of {arms.requests} answers came from another arm than the computed one")
     if arms.lost:
         found.append(f"{arms.lost} requests lost")
-    if arms.requests and arms.unassigned > most_unassigned * arms.requests:
+    if arms.requests and arms.unassigned > MOST_UNASSIGNED * arms.requests:
         found.append(f"{arms.unassigned} requests had no arm beside {arms.requests} that had one")
     return found

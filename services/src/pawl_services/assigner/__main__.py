@@ -5,7 +5,7 @@ import sys
 
 from pawl_services.assigner.app import build
 from pawl_services.assigner.settings import read_settings
-from pawl_services.collector.auth import ApiKeys, ApiKeysError
+from pawl_services.web.auth import ApiKeys, ApiKeysError
 from pawl_services.web.health import Health
 from pawl_services.web.logs import configure_logs
 from pawl_services.web.server import Wire, serve

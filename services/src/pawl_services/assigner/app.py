@@ -12,9 +12,9 @@ from pawl_services.assigner.metrics import AssignerMetrics
 from pawl_services.assigner.ofrep import ofrep_routes
 from pawl_services.assigner.settings import AssignerSettings
 from pawl_services.assigner.table import Table
-from pawl_services.collector.auth import ApiKeys
 from pawl_services.kube.client import KubeClient
 from pawl_services.kube.reflector import LIST_SECONDS, Pace, Reflector
+from pawl_services.web.auth import ApiKeys
 from pawl_services.web.health import Health, Heartbeat
 from pawl_services.web.server import create_app
 from pawl_services.web.tasks import watched_task

@@ -11,8 +11,8 @@ from starlette.requests import ClientDisconnect
 
 from pawl_services.assigner.assignment import Assigned
 from pawl_services.assigner.table import Table
-from pawl_services.collector.auth import ApiKeys, Caller
-from pawl_services.collector.body import read_body
+from pawl_services.web.auth import ApiKeys, Caller
+from pawl_services.web.body import read_body
 from pawl_services.web.problem import Problem, ProblemError
 
 MAX_BODY = 64 * 1024

@@ -9,10 +9,10 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from pawl_services.collector.app import collector_app
-from pawl_services.collector.auth import ApiKeys, ApiKeysError
 from pawl_services.collector.pseudonym import PseudonymKeyError, read_pseudonyms
 from pawl_services.collector.settings import CollectorSettings, collector_settings
 from pawl_services.db.engine import Database, DatabaseUrlError, open_database
+from pawl_services.web.auth import ApiKeys, ApiKeysError
 from pawl_services.web.logs import configure_logs
 from pawl_services.web.server import serve
 from pawl_services.web.settings import SettingsError, load

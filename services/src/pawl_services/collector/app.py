@@ -9,8 +9,6 @@ from fastapi import FastAPI, Request, Response
 from prometheus_client import CollectorRegistry
 from starlette.requests import ClientDisconnect
 
-from pawl_services.collector.auth import ApiKeys
-from pawl_services.collector.body import read_body
 from pawl_services.collector.exports import Exports
 from pawl_services.collector.intake import FEEDBACK, INTERACTIONS, PREDICTIONS, Intake
 from pawl_services.collector.metrics import CollectorMetrics
@@ -23,6 +21,8 @@ from pawl_services.db.rows import Bundle
 from pawl_services.db.sinks import sink_for
 from pawl_services.db.writer import NotWrittenError, QueueFullError, Writer, Written
 from pawl_services.web.admission import Admission, FullError, most_bytes
+from pawl_services.web.auth import ApiKeys
+from pawl_services.web.body import read_body
 from pawl_services.web.health import Health
 from pawl_services.web.problem import Problem, ProblemError
 from pawl_services.web.server import create_app

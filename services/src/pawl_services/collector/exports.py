@@ -9,11 +9,11 @@ from pydantic_core import to_json
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.types import Message, Receive, Scope, Send
 
-from pawl_services.collector.auth import ApiKeys
 from pawl_services.collector.metrics import CollectorMetrics
 from pawl_services.collector.query import moment, read_query
 from pawl_services.db.engine import Database
 from pawl_services.db.examples import Example, Span, examples
+from pawl_services.web.auth import ApiKeys
 from pawl_services.web.problem import Problem, ProblemError
 
 MEDIA_TYPE = "application/x-ndjson"

@@ -8,10 +8,10 @@ from typing import TypeVar
 
 from pydantic_core import PydanticSerializationError, to_json
 
-from pawl_services.collector.auth import Caller
 from pawl_services.collector.models import SentAnswer, SentFeedback, SentInteraction, SentPrediction
 from pawl_services.collector.pseudonym import Pseudonyms
 from pawl_services.db.rows import FeedbackRow, InteractionRow, PredictionRow
+from pawl_services.web.auth import Caller
 from pawl_services.web.problem import Problem, ProblemError
 
 Item = TypeVar("Item", SentInteraction, SentFeedback, SentPrediction)

@@ -14,12 +14,12 @@ from sqlalchemy.exc import OperationalError
 
 from pawl_services.collector import exports as exports_module
 from pawl_services.collector.app import collector_app
-from pawl_services.collector.auth import ApiKeys, ApiKeysError, read_keys
 from pawl_services.collector.exports import line_of
 from pawl_services.collector.pseudonym import Pseudonyms
 from pawl_services.collector.settings import collector_settings
 from pawl_services.db.engine import Database, open_database
 from pawl_services.db.examples import Example, Span
+from pawl_services.web.auth import ApiKeys, ApiKeysError, read_keys
 from pawl_services.web.problem import ProblemError
 from pawl_services.web.settings import load
 

@@ -15,11 +15,11 @@ from records import feedback, interaction
 
 from pawl_services.collector import app as app_module
 from pawl_services.collector.app import collector_app
-from pawl_services.collector.auth import ApiKeys
 from pawl_services.collector.pseudonym import Pseudonyms
 from pawl_services.collector.settings import collector_settings
 from pawl_services.db.engine import open_database
 from pawl_services.db.writer import Written
+from pawl_services.web.auth import ApiKeys
 from pawl_services.web.settings import SettingsError, load
 
 JSON = {"Content-Type": "application/json"}

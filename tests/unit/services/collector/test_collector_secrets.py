@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pawl_services.collector.auth import REREAD_SECONDS, ApiKeys, ApiKeysError, read_keys
 from pawl_services.collector.pseudonym import PseudonymKeyError, Pseudonyms, read_pseudonyms
+from pawl_services.web.auth import REREAD_SECONDS, ApiKeys, ApiKeysError, read_keys
 from pawl_services.web.problem import ProblemError
 
 KEY = bytes(range(32))

@@ -110,7 +110,7 @@ class ApiKeys:
             raise ProblemError(_unauthorized("no key was sent", "send the header Authorization: Bearer <key>"))
         key = self._find(token)
         if key is None:
-            raise ProblemError(_unauthorized("the key is not known", "use a key of this collector's keys file"))
+            raise ProblemError(_unauthorized("the key is not known", "use a key of this service's keys file"))
         return Caller(key.namespace, frozenset(key.components), frozenset(key.roles))
 
     def _find(self, token: str) -> ApiKey | None:
