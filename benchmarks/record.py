@@ -16,7 +16,7 @@ HEAD = """# Benchmarks
 
 `make bench` runs them and writes this page. Each stands beside a peer or a limit measured in the same run, so that
 the ratio holds on any machine.
-The figures as data: `results/<name>.json`. What `make prove` found: `results/prove-tests.json`.
+The figures as data: `results/<name>.json`. What `make prove` found: `results/prove-*.json`.
 """
 
 

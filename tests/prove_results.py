@@ -5,7 +5,6 @@ import os
 import platform
 import subprocess
 import xml.etree.ElementTree as ET  # our own pytest wrote what it reads
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +13,12 @@ RESULTS = ROOT / "benchmarks" / "results"
 Row = dict[str, Any]
 
 
-def write_results(reports: Sequence[Path]) -> Path:
-    """Turn pytest's reports into `prove-tests.json`; figures are what tests pass to `record_property`."""
-    rows = [row for junit in reports for case in ET.parse(junit).iter("testcase") for row in _rows_of(case)]  # noqa: S314
+def write_results(junit: Path, name: str) -> Path:
+    """Turn pytest's report into `<name>.json`; figures are what tests pass to `record_property`."""
+    rows = [row for case in ET.parse(junit).iter("testcase") for row in _rows_of(case)]  # noqa: S314
     commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, check=True, capture_output=True, text=True)
     machine = {"cores": os.cpu_count(), "kernel": platform.release(), "python": platform.python_version()}
-    target = RESULTS / "prove-tests.json"
+    target = RESULTS / f"{name}.json"
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(json.dumps({"commit": commit.stdout.strip(), "machine": machine, "rows": rows}, indent=1) + "\n")
     return target

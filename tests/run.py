@@ -1,7 +1,8 @@
 """Runs the test levels one after the other, from cheap to dear, and prints the seconds of each.
 
 `python -m tests.run` runs all levels; `python -m tests.run unit services` runs some; `python -m tests.run prove` runs
-the long ones. What later levels need (Kubernetes binaries, the gateway, images) is built in the background meanwhile.
+the long ones, `prove/cluster` those on a cluster alone. What later levels need (Kubernetes binaries, the gateway,
+images) is built in the background meanwhile.
 """
 
 import argparse
@@ -10,6 +11,7 @@ import re
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,16 +31,17 @@ PROGRAMS = dict.fromkeys(
     ("apiserver", "faults"),
     ("kubectl", "helm", "etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "gateway-crds"),
 )
+# What is played on a cluster has the machine for itself, and its files share that cluster.
+ALONE = "prove/cluster"
+PROVE = {ALONE: [], "prove": [f"--ignore=tests/{ALONE}", "-n", "2", "--dist", "loadfile"]}
+FIGURES = {ALONE: "prove-cluster", "prove": "prove-tests"}
 BACKGROUND = {
-    "build": (["-m", "pawl_devcluster", "build"], {"cluster", "prove"}),
-    "images": (["-m", "pawl_devcluster", "images"], {"cluster", "prove"}),
+    "build": (["-m", "pawl_devcluster", "build"], {"cluster", *PROVE}),
+    "images": (["-m", "pawl_devcluster", "images"], {"cluster", *PROVE}),
 }
 # Builds take what the tests leave: a test whose processes starve fails for no reason of ours.
 NICE = ["nice", "-n", "19"]
 INTERRUPTED = 130
-# What is played on a cluster has the machine for itself, and its files share that cluster.
-ALONE = "prove/cluster"
-PROVE = {ALONE: [], "prove": [f"--ignore=tests/{ALONE}", "-n", "2", "--dist", "loadfile"]}
 OUTCOME = re.compile(r"(\d+) (passed|failed|errors?)\b")
 
 
@@ -92,20 +95,16 @@ def _relay(process: "subprocess.Popen[str]") -> str:
     return last
 
 
-def prove(results: list[Result]) -> None:
-    """Run the long tests, and write the figures of those that ended to benchmarks/results."""
+def prove(results: list[Result], parts: Sequence[str]) -> None:
+    """Run parts of the long tests, and write the figures of each that ended to benchmarks/results."""
     # Figures are properties of tests, which only the older form of the report knows.
     form = ["--timeout=0", "-o", "junit_family=xunit1"]
-    reports = {level: LOGS / f"{level.replace('/', '-')}.xml" for level in PROVE}
-    for report in reports.values():
+    for part in parts:
+        report = LOGS / f"{part.replace('/', '-')}.xml"
         report.unlink(missing_ok=True)  # an earlier run's would pass for this one's
-    try:
-        for level, extra in PROVE.items():
-            results.append(run_level(level, [*form, f"--junitxml={reports[level]}", *extra]))
-    finally:
-        missing = [level for level, report in reports.items() if not report.exists()]
-        found = [report for level, report in reports.items() if level not in missing]
-        print(f"figures: {write_results(found).relative_to(ROOT)}; none from: {', '.join(missing) or '-'}", flush=True)
+        results.append(run_level(part, [*form, f"--junitxml={report}", *PROVE[part]]))
+        figures = write_results(report, FIGURES[part]).relative_to(ROOT) if report.exists() else "none"
+        print(f"figures: {figures}", flush=True)
 
 
 def wait_for(level: str, background: dict[str, subprocess.Popen[bytes]]) -> None:
@@ -151,18 +150,18 @@ def report(results: list[Result]) -> int:
 def main() -> int:
     """Run the levels named on the command line, all but `prove` without names; every level runs even if one fails."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("levels", nargs="*", help=f"some of {', '.join(LEVELS)}, or prove")
+    parser.add_argument("levels", nargs="*", help=f"some of {', '.join(LEVELS)}, {', '.join(PROVE)}")
     levels = parser.parse_args().levels or list(LEVELS)
-    unknown = set(levels) - {*LEVELS, "prove"}
+    unknown = set(levels) - {*LEVELS, *PROVE}
     if unknown:
-        parser.error(f"unknown level {', '.join(sorted(unknown))}; choose from {', '.join(LEVELS)}, prove")
+        parser.error(f"unknown level {', '.join(sorted(unknown))}; choose from {', '.join([*LEVELS, *PROVE])}")
     background = start_background(levels)
     results: list[Result] = []
     try:
         for level in levels:
             wait_for(level, background)
-            if level == "prove":
-                prove(results)
+            if level in PROVE:
+                prove(results, [level] if level == ALONE else list(PROVE))
             else:
                 results.append(run_level(level, BESIDE.get(level, [])))
     except KeyboardInterrupt:
