@@ -200,6 +200,13 @@ def test_what_was_never_reached_leaves_a_table_and_a_report_that_say_so(tmp_path
     assert json.loads(json.dumps(result.report()))["problems"] == ["no release"]
 
 
+def test_a_version_that_the_gate_refused_is_named_and_not_passed_over() -> None:
+    refused = TurnResult(2, "token-classification", outcome="GateRefused")
+    [row] = golden_table(LoopResult(turns=[refused])).rows
+    assert row[0] == "token-classification, turn 2"
+    assert row[5] == "GateRefused: no version to look at"
+
+
 def people_who(right: int, of: int) -> dict[str, Score]:
     """Forty people with one fact each; as many as `right` got it."""
     return {f"p{number}": Score(2 * (number < right), 2 if number < right else 1) for number in range(of)}

@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +57,7 @@ class Act:
             apply_loop(self.kube, self.times, expected, lesson.trainer)
             self._turn(turn, part)
             if number == 1 and turn.outcome != "Promoted":
-                turn.problems.append(f"rules stay live, against what is known of them: the turn ended {_end_of(turn)}")
+                turn.problems.append(f"rules stay live, against what is known of them: the turn ended {turn.outcome}")
             elif number == 1 and controls:
                 played = play_controls(self.kube, self.times, self.proving, self.result.provers, self.say)
                 self.result.controls.extend(played)
@@ -79,17 +78,19 @@ class Act:
         with _timed(turn, "training"):
             turn.training = objects.expect("TrainingRun", name, _ended, TRAIN, "the training did not end")
         turn.node = self._node(name)
-        if not turn.training.get("registered"):
-            turn.outcome = "NotRegistered"
-            return
+        if turn.training.get("registered"):
+            self._prove(turn, name)
+        turn.outcome = self._outcome(turn)
+
+    def _prove(self, turn: TurnResult, name: str) -> None:
         with _timed(turn, "experiment"):
             turn.arms = self.proving.play(name)
-        turn.experiment = status_of(objects.of("Experiment", name))
+        turn.experiment = status_of(self.proving.objects.of("Experiment", name))
         turn.problems += wrong(turn.arms)
         if turn.experiment.get("decision") == "Ship":
             self._release(turn)
         if turn.look is None:
-            turn.look = self.looks.registered(_name_of(turn), turn.training["registered"])
+            turn.look = self.looks.registered(turn.title, turn.training["registered"])
 
     def _release(self, turn: TurnResult) -> None:
         traffic, follower = self.proving.traffic, self.proving.follower
@@ -101,16 +102,22 @@ class Act:
             traffic.speak(f"turn {turn.number}", said.material, said.pace)
             number = max(follower.history.releases)
             ended = follower.until(lambda history: history.releases[number].ended, RELEASE)
-            closed = partial(_closed, turn=turn.number)
-            self.proving.objects.expect("LearningLoop", LOOP, closed, BEGIN, f"turn {turn.number} did not end")
         traffic.quiet()
         record = follower.history.releases[number]
         scenario = Scenario(f"turn {turn.number}", turn.trainer, "Promoted")
         turn.release = Outcome(scenario, record, () if ended else ("no end",))
-        turn.outcome = record.state
         if record.state == "Promoted":
-            turn.look = self.looks.live(_name_of(turn))
+            turn.look = self.looks.live(turn.title)
             turn.parity = self._parity(turn)
+
+    def _outcome(self, turn: TurnResult) -> str:
+        """How the LearningLoop says that the turn ended."""
+
+        def has_ended(status: Json) -> bool:
+            return bool(_outcome_in(status, turn.number))
+
+        else_ = f"turn {turn.number} did not end"
+        return _outcome_in(self.proving.objects.expect("LearningLoop", LOOP, has_ended, BEGIN, else_), turn.number)
 
     def _parity(self, turn: TurnResult) -> parity.Parity:
         texts = [one.text for one in self.material.prove][: parity.MESSAGES]
@@ -139,17 +146,11 @@ def _timed(turn: TurnResult, stage: str) -> Iterator[None]:
         turn.seconds[stage] = round(time.monotonic() - began, 1)
 
 
-def _name_of(turn: TurnResult) -> str:
-    return f"{turn.trainer}, turn {turn.number}"
-
-
-def _end_of(turn: TurnResult) -> str:
-    return turn.outcome or str(turn.experiment.get("message") or turn.training.get("message") or "nowhere")
-
-
 def _ended(status: Json) -> bool:
     return status.get("phase") in ("Succeeded", "Failed")
 
 
-def _closed(status: Json, turn: int) -> bool:
-    return any(entry.get("turn") == turn for entry in status.get("history") or [])
+def _outcome_in(status: Json, turn: int) -> str:
+    """The outcome of a turn in a LearningLoop's history; empty where it has not ended."""
+    entries = status.get("history") or []
+    return next((str(entry["outcome"]) for entry in entries if entry.get("turn") == turn), "")

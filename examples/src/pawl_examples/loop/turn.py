@@ -30,6 +30,11 @@ class TurnResult:
     parity: Parity | None = None
     problems: list[str] = field(default_factory=list)
 
+    @property
+    def title(self) -> str:
+        """What the tables call the version that it trained."""
+        return f"{self.trainer}, turn {self.number}"
+
 
 @dataclass
 class ControlResult:

@@ -41,14 +41,16 @@ def golden_table(result: LoopResult) -> Table:
 
 def _golden_rows(result: LoopResult) -> Iterator[tuple[str, ...]]:
     rules = [result.rules] if result.rules is not None else []
-    turns = [(turn.trainer, turn.look, turn.parity) for turn in result.turns]
-    models = [(CHEAP, result.first_act, None), *turns]
-    cheap = [look for trainer, look, _ in models if look is not None and trainer == CHEAP]
+    first = TurnResult(0, CHEAP, look=result.first_act)
+    turns = [first, *result.turns]
+    cheap = [turn.look for turn in turns if turn.look is not None and turn.trainer == CHEAP]
     yield from ((*_look(look), "-", "-") for look in rules)
-    for trainer, look, parity in models:
-        if look is not None:
-            others = rules if trainer == CHEAP else [*rules, *cheap]
-            yield (*_look(look), _beside(look, others), _as_trained(parity))
+    for turn in turns:
+        if turn.look is not None:
+            others = rules if turn.trainer == CHEAP else [*rules, *cheap]
+            yield (*_look(turn.look), _beside(turn.look, others), _as_trained(turn.parity))
+        elif turn.outcome:
+            yield (turn.title, "-", "-", "-", "-", f"{turn.outcome}: no version to look at", "-")
 
 
 def evidence_text(experiment: Json) -> str:
