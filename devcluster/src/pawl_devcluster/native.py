@@ -88,7 +88,7 @@ class NativeProvider:
         host.remove_tree(self._tools.settings.state)
 
     def load_archive(self, archive: Path, nodes: Sequence[str]) -> None:
-        """Import the archive into containerd of each node, side by side: the archive is read from the disk once."""
+        """Import the archive into containerd of each node, side by side; raises DevclusterError where one fails."""
         chosen = [n for n in self._nodes(self._required()) if not nodes or n.address.name in nodes]
         if not chosen:
             raise DevclusterError(f"None of the nodes {', '.join(nodes)} exists: the first is n1, the GPU node is g1.")

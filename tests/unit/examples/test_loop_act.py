@@ -12,6 +12,7 @@ from pawl.api.rollout import Rollout
 from pawl.assignment import fine_bucket
 from pawl.scoring.types import Score
 from pawl_examples.dataset import Material, load_material
+from pawl_examples.history import ReleaseRecord
 from pawl_examples.kube import KubeError, read_manifest
 from pawl_examples.ledger import Row
 from pawl_examples.loop.arms import arms_of, computed
@@ -205,6 +206,12 @@ def test_a_version_that_the_gate_refused_is_named_and_not_passed_over() -> None:
     [row] = golden_table(LoopResult(turns=[refused])).rows
     assert row[0] == "token-classification, turn 2"
     assert row[5] == "GateRefused: no version to look at"
+
+
+def test_a_release_is_reported_by_its_number_and_how_it_ended() -> None:
+    turn = TurnResult(2, "token-classification", outcome="RolledBack", release=ReleaseRecord(3, "r", "d", "RolledBack"))
+    [told] = LoopResult(turns=[turn]).report()["turns"]
+    assert (told["release"], told["outcome"]) == ({"number": 3, "state": "RolledBack"}, "RolledBack")
 
 
 def people_who(right: int, of: int) -> dict[str, Score]:

@@ -20,8 +20,6 @@ from pawl_examples.loop.proving import Proving
 from pawl_examples.loop.setting import LOOP, NAMESPACE, Expected, LoopTimes, apply_loop, apply_objects
 from pawl_examples.loop.talk import Lesson, Part, corrections, lessons, proof
 from pawl_examples.loop.turn import LoopResult, TurnResult, wrong
-from pawl_examples.scenarios import Scenario
-from pawl_examples.tables import Outcome
 
 Json = dict[str, Any]
 HEALTHY, BEGIN, TRAIN, RELEASE = 180.0, 60.0, 900.0, 420.0
@@ -101,12 +99,14 @@ class Act:
             said = proof(self.material, self.times.replay, self.times.beside)
             traffic.speak(f"turn {turn.number}", said.material, said.pace)
             number = max(follower.history.releases)
-            ended = follower.until(lambda history: history.releases[number].ended, RELEASE)
+            if not follower.until(lambda history: history.releases[number].ended, RELEASE):
+                raise KubeError(
+                    f"turn {turn.number}: release {number} did not end within {RELEASE:.0f} s; "
+                    f"rollout/{install.ROLLOUT} in {NAMESPACE} says what it waits for"
+                )
         traffic.quiet()
-        record = follower.history.releases[number]
-        scenario = Scenario(f"turn {turn.number}", turn.trainer, "Promoted")
-        turn.release = Outcome(scenario, record, () if ended else ("no end",))
-        if record.state == "Promoted":
+        turn.release = follower.history.releases[number]
+        if turn.release.state == "Promoted":
             turn.look = self.looks.live(turn.title)
             turn.parity = self._parity(turn)
 

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+from pawl_examples.history import ReleaseRecord
 from pawl_examples.loop.arms import Arms
 from pawl_examples.loop.golden import Look
 from pawl_examples.loop.parity import Parity
-from pawl_examples.tables import Outcome
 
 Json = dict[str, Any]
 MOST_UNASSIGNED = 0.02
@@ -25,7 +25,7 @@ class TurnResult:
     arms: Arms | None = None
     node: str = ""
     outcome: str = ""
-    release: Outcome | None = None
+    release: ReleaseRecord | None = None
     look: Look | None = None
     parity: Parity | None = None
     problems: list[str] = field(default_factory=list)
@@ -78,8 +78,8 @@ class LoopResult:
 
 def _turn(turn: TurnResult) -> Json:
     known = asdict(replace(turn, look=None)) | {"release": None, "look": turn.look.report() if turn.look else None}
-    if turn.release is not None and turn.release.record is not None:
-        known["release"] = {"number": turn.release.record.number, "state": turn.release.record.state}
+    if turn.release is not None:
+        known["release"] = {"number": turn.release.number, "state": turn.release.state}
     return known
 
 
